@@ -1,5 +1,7 @@
 """Errors: every exception this package raises on purpose, and nothing else.
 
+Responsible for: the tree below, and a stable code for each. Must not: know a wire code or a refusal's number.
+
     ExchangeError
     ├── InputError                 what the caller handed in is wrong
     │   ├── AmountError            a number is not a number, or not on its grid

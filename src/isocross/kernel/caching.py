@@ -57,9 +57,9 @@ def cached_entry(function: types.FunctionType, options: dict[str, Any], stamp: s
             RuntimeWarning,
             stacklevel=2,
         )
-        return dispatcher  # type: ignore[no-any-return]
+        return dispatcher
     dispatcher._cache = _StampedCache(function, folder)
-    return dispatcher  # type: ignore[no-any-return]
+    return dispatcher
 
 
 def full_stamp(stamp: str) -> str:
@@ -112,7 +112,7 @@ def _drop_old(root: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class _StampedLocator(caching._CacheLocator):  # type: ignore[misc]
+class _StampedLocator(caching._CacheLocator):
     """One folder, already chosen; the folder is the stamp, so all that is in it is fresh."""
 
     def __init__(self, function: types.FunctionType, folder: Path) -> None:
@@ -129,7 +129,7 @@ class _StampedLocator(caching._CacheLocator):  # type: ignore[misc]
         return "entry"  # a qualified name is unique within its module
 
 
-class _StampedImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
+class _StampedImpl(caching.CompileResultCacheImpl):
     """Numba's way to store a compile result, with the file name and the locator set here instead of searched for."""
 
     def __init__(self, function: types.FunctionType, folder: Path) -> None:
@@ -139,7 +139,7 @@ class _StampedImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
         self._filename_base = self.get_filename_base(name, getattr(sys, "abiflags", ""))
 
 
-class _StampedCache(caching.FunctionCache):  # type: ignore[misc]
+class _StampedCache(caching.FunctionCache):
     """Numba's cache of one function, in one stamped folder."""
 
     def __init__(self, function: types.FunctionType, folder: Path) -> None:

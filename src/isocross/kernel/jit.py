@@ -26,7 +26,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _MARK = "__isocross_kernel__"
 _HERE = Path(__file__).resolve().parent
-_STAMPED = [*sorted(_HERE.glob("*.py")), _HERE.parent / "codes.py", _HERE.parent / "limits.py"]
+_STAMPED = [*sorted(_HERE.glob("*.py")), *(_HERE.parent / name for name in ("codes.py", "limits.py", "units.py"))]
 
 
 class RoomNeeded(Exception):
@@ -67,8 +67,11 @@ def cache_stamp(options: dict[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def compiled_namespaces(modules: Iterable[types.ModuleType]) -> dict[str, dict[str, Any]]:
-    """For each kernel module, its namespace with every marked function compiled (lazily, at the first call)."""
+def compiled_namespaces(modules: Iterable[types.ModuleType], words: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """For each kernel module, its namespace with every marked function compiled (lazily, at the first call).
+
+    `words` are the compiled meanings of the functions of native.py, by name.
+    """
     import numba
 
     from . import caching
@@ -101,6 +104,8 @@ def compiled_namespaces(modules: Iterable[types.ModuleType]) -> dict[str, dict[s
         for name, value in list(space.items()):
             if isinstance(value, types.FunctionType) and hasattr(value, _MARK):
                 space[name] = dispatcher(value)
+            elif isinstance(value, types.FunctionType) and value.__module__.endswith(".native"):
+                space[name] = words[value.__name__]
             elif isinstance(value, type) and issubclass(value, IntEnum) and value is not IntEnum:
                 numbers = namedtuple(value.__name__, [member.name for member in value])  # type: ignore[misc]
                 space[name] = numbers(*[int(member) for member in value])

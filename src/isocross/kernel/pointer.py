@@ -190,16 +190,6 @@ def state_at(typingctx, address):
 
 
 @intrinsic
-def header_of(typingctx, state):
-    """The address of the State's header."""
-
-    def codegen(context, builder, signature, args):
-        return args[0]
-
-    return types.int64(state_type), codegen
-
-
-@intrinsic
 def load_word(typingctx, address):
     """The int64 at an address."""
 
@@ -210,25 +200,14 @@ def load_word(typingctx, address):
 
 
 @intrinsic
-def store_word(typingctx, address, value):
-    """Write an int64 at an address."""
+def copy_words(typingctx, to, source, count):
+    """Copy `count` int64 from one address to another; the two do not overlap."""
 
     def codegen(context, builder, signature, args):
-        _store_word(builder, args[0], 0, args[1])
+        byte_pointer = ir.IntType(8).as_pointer()
+        cgutils.raw_memcpy(
+            builder, builder.inttoptr(args[0], byte_pointer), builder.inttoptr(args[1], byte_pointer), args[2], 8
+        )
         return context.get_dummy_value()
 
-    return types.void(types.int64, types.int64), codegen
-
-
-def record_at(dtype):
-    """A function that views the memory at an address as one row of `dtype` (commands and results)."""
-    record = from_dtype(dtype)
-
-    @intrinsic
-    def view(typingctx, address):
-        def codegen(context, builder, signature, args):
-            return builder.inttoptr(args[0], context.get_value_type(record))
-
-        return record(types.int64), codegen
-
-    return view
+    return types.void(types.int64, types.int64, types.int64), codegen

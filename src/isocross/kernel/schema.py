@@ -20,11 +20,8 @@ FIRST_USER_ACCOUNT = 2
 
 _I1, _I2, _I4, _I8 = np.int8, np.int16, np.int32, np.int64
 
-ENGINE = np.dtype(
+ENGINE = np.dtype(  # the account-wide columns of the rulebook: written once, at genesis
     [
-        ("time_ms", _I8),  # of the last command
-        ("command_count", _I8),
-        ("trade_count", _I8),
         ("leverage_max", _I8),
         ("margin_call_ratio_e8", _I8),
         ("default_leverage", _I4),
@@ -39,6 +36,15 @@ ENGINE = np.dtype(
         ("adl_ranking", _I4),
         ("asset_count", _I4),
         ("symbol_count", _I4),
+    ],
+    align=True,
+)
+
+COUNTERS = np.dtype(  # the clock, how many rows of each table are used, and the free lists
+    [
+        ("time_ms", _I8),  # of the last command
+        ("command_count", _I8),
+        ("last_sequence", _I8),  # the highest of a command that is no branch insertion
         ("account_count", _I4),  # accounts are numbered 0 … account_count − 1
         ("settings_count", _I4),
         ("position_count", _I4),
@@ -48,7 +54,7 @@ ENGINE = np.dtype(
         ("level_count", _I4),
         ("level_high", _I4),
         ("first_free_level", _I4),
-        ("conditional_count", _I4),
+        ("spare", _I4),
     ],
     align=True,
 )
@@ -81,7 +87,7 @@ SYMBOL = np.dtype(
         ("bracket_count", _I4),
         ("first_position", _I4),  # list of every position row of the symbol
         ("first_conditional", _I4),
-        ("mark_moved", _I4),  # 1 while a prices command whose marks are being judged moved it
+        ("last_position", _I4),
     ],
     align=True,
 )
@@ -163,6 +169,7 @@ ORDER = np.dtype(
         ("lots", _I8),  # still open
         ("original_lots", _I8),
         ("open_loss_e8", _I8),  # of the lots still open
+        ("filled_value_e8", _I8),  # Σ value of its fills so far
         ("expire_ms", _I8),
         ("account", _I4),
         ("symbol", _I4),
@@ -205,6 +212,7 @@ CONTROL = np.dtype(  # one row of engine registers outside the undo log
     [
         ("undo_used", _I8),  # bytes
         ("event_count", _I8),
+        ("undo_at_savepoint", _I8),
         ("events_at_savepoint", _I8),
         ("is_preview", _I8),
         ("phase", _I8),  # Phase: what is left of the command at hand
@@ -215,6 +223,7 @@ CONTROL = np.dtype(  # one row of engine registers outside the undo log
         ("touched_count", _I8),
         ("touched_epoch", _I8),
         ("due_count", _I8),
+        ("visited_count", _I8),
         ("trigger_count", _I8),
         ("trigger_done", _I8),
         ("event_threshold", _I8),  # park between units of work beyond this many events
@@ -223,10 +232,11 @@ CONTROL = np.dtype(  # one row of engine registers outside the undo log
 )
 
 TOUCHED = np.dtype([("account", _I8)], align=True)
-STAMP = np.dtype([("epoch", _I8)], align=True)  # row = account: the last epoch it was touched in
+STAMP = np.dtype([("epoch", _I8), ("due_count", _I8)], align=True)  # row = account: last epoch touched in, entries in due
 DUE = np.dtype(
     [("account", _I8), ("asset", _I8), ("position", _I8), ("balance_e8", _I8), ("maintenance_e8", _I8)], align=True
 )
+VISITED = np.dtype([("position", _I8)], align=True)  # positions that had their order in this round of a liquidation
 TRIGGER = np.dtype([("order_id", _I8)], align=True)
 UNDO = np.dtype([("word", _I8)], align=True)
 
@@ -273,7 +283,7 @@ COMMAND = np.dtype(
 )
 
 RESULT = np.dtype(  # one per command
-    [("refusal", _I4), ("event_count", _I4), ("order_id", _I8)], align=True
+    [("refusal", _I8), ("order_id", _I8)], align=True
 )
 
 EVENT = np.dtype(
@@ -306,12 +316,15 @@ EVENT = np.dtype(
     align=True,
 )
 
-AUTHORITATIVE = ("engine", "assets", "symbols", "brackets", "accounts", "wallets", "settings", "positions", "orders", "levels")
+AUTHORITATIVE = (
+    "engine", "counters", "assets", "symbols", "brackets", "accounts", "wallets", "settings", "positions", "orders", "levels",
+)
 DERIVED = ("level_links", "order_map", "settings_map")
-SCRATCH = ("control", "touched", "stamps", "due", "triggers", "undo", "events")
+SCRATCH = ("control", "touched", "stamps", "due", "visited", "triggers", "undo", "events", "commands", "results")
 
 TABLES: dict[str, np.dtype] = {
     "engine": ENGINE,
+    "counters": COUNTERS,
     "assets": ASSET,
     "symbols": SYMBOL,
     "brackets": BRACKET,
@@ -328,15 +341,18 @@ TABLES: dict[str, np.dtype] = {
     "touched": TOUCHED,
     "stamps": STAMP,
     "due": DUE,
+    "visited": VISITED,
     "triggers": TRIGGER,
     "undo": UNDO,
     "events": EVENT,
+    "commands": COMMAND,
+    "results": RESULT,
 }
 TABLE_INDEX = {name: index for index, name in enumerate(TABLES)}
 
-for _name, _dtype in {**TABLES, "command": COMMAND, "result": RESULT}.items():
+for _name, _dtype in TABLES.items():
     assert _dtype.itemsize % 8 == 0, f"{_name}: rows are whole words"
 assert set(AUTHORITATIVE) | set(DERIVED) | set(SCRATCH) == set(TABLES)
-assert (POSITION.itemsize, ORDER.itemsize, LEVEL.itemsize, COMMAND.itemsize, EVENT.itemsize) == (88, 112, 40, 176, 128), (
+assert (POSITION.itemsize, ORDER.itemsize, LEVEL.itemsize, COMMAND.itemsize, EVENT.itemsize) == (88, 120, 40, 176, 128), (
     "snapshots and journals hold these bytes: a change here is a new FORMAT_VERSION"
 )

@@ -2,6 +2,7 @@
 
 Responsible for: the record types and their consistency checks. Must not: read a file, compute a margin, know a venue.
 A column whose value the venue does not document is listed in `decisions` by its name: results that rest on it say so.
+A column's name is that of the field here without `_e8`; it is also the key in a rulebook file.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from ..codes import (
     MarginMode,
     RemainderTo,
 )
+from ..limits import NOTIONAL_MAX_E8, QUANTITY_MAX_E8
+from ..units import ONE_E8
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +64,18 @@ class SymbolRules:
     @property
     def tick_value_e8(self) -> int:
         """Money × 10^8 that one tick × one lot is worth: exact, checked at load."""
-        return self.tick_e8 * self.step_e8 // 10**8
+        return self.tick_e8 * self.step_e8 // ONE_E8
 
     @property
     def price_max_ticks(self) -> int:
         """Highest order price in ticks."""
         return self.price_max_e8 // self.tick_e8
+
+    @property
+    def lots_max(self) -> int:
+        """Most lots of one position or order: its notional stays within limits.py at every price up to `price_max`."""
+        by_notional = NOTIONAL_MAX_E8 * ONE_E8 // (self.price_max_e8 * self.step_e8)
+        return min(by_notional, QUANTITY_MAX_E8 // self.step_e8)
 
     @property
     def unified(self) -> str:
@@ -99,4 +108,7 @@ class Rulebook:
     symbols: dict[str, SymbolRules]
     templates: dict[str, SymbolRules] = field(default_factory=dict)
     decisions: frozenset[str] = frozenset()
+    facts: dict[str, str] = field(default_factory=dict)  # column, or SYMBOL.column → id of its source
+    decision_reasons: dict[str, str] = field(default_factory=dict)  # the same → why it was decided so
+    notes: tuple[str, ...] = ()  # what the loader changed
     content_hash: str = ""  # sha256 of what was loaded; journals and snapshots carry it

@@ -1,0 +1,712 @@
+"""Exchange: the only door to the kernel: commands in, events out, views, preview, snapshot, copy.
+
+Responsible for: packing commands, growing the State when the kernel asks, collecting events, rolling back, typed views of
+accounts and positions. Must not: hold a rule or a formula, read a clock, invent an amount.
+
+Everything here is in the kernel's integers (units.py): ticks, lots, money × 10^8. `Sandbox` speaks decimals.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .codes import CommandKind, EventKind, MarginMode, OrderType, PositionSide, Reason, Refusal, Side
+from .errors import InputError, PoisonedError, RefusedError
+from .kernel.engine import DONE, IDLE, NEED_ROOM, Measure
+from .kernel.jit import RoomNeeded
+from .kernel.load import Entries, compiled_entries, plain_entries
+from .kernel.schema import COMMAND, EVENT, NO_ROW, RESULT, TABLES
+from .kernel.state import State
+from .limits import BRANCH_SEQUENCE_FIRST
+from .rulebook import Rulebook, SymbolRules, symbol_rules
+
+if TYPE_CHECKING:
+    import polars
+
+_CODES = {"i1": "b", "i2": "h", "i4": "i", "i8": "q"}
+_FIELDS = COMMAND.names or ()
+_FIELD_INDEX = {name: index for index, name in enumerate(_FIELDS)}
+_PACK = struct.Struct("<" + "".join(_CODES[COMMAND[name].str[1:]] for name in _FIELDS))
+assert _PACK.size <= COMMAND.itemsize
+assert [COMMAND.fields[n][1] for n in _FIELDS] == [  # type: ignore[index]
+    struct.calcsize("<" + "".join(_CODES[COMMAND[m].str[1:]] for m in _FIELDS[:i])) for i in range(len(_FIELDS))
+], "the record has no padding between fields"
+_DEFAULTS = [0] * len(_FIELDS)
+_DEFAULTS[_FIELD_INDEX["symbol"]] = NO_ROW
+_TABLE_NAMES = list(TABLES)
+_EVENTS_PER_DRAIN = 3_000  # of the first buffer of 4,096: a unit of work seldom needs more than the rest
+
+
+class Bug(AssertionError):
+    """The kernel broke one of its own assertions: the command was rolled back and the exchange is poisoned."""
+
+
+class Result(NamedTuple):
+    """What became of one command."""
+
+    refusal: Refusal
+    order_id: int
+    sequence: int
+    events: np.ndarray  # EVENT rows, in order
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the command was carried out."""
+        return self.refusal == Refusal.NONE
+
+    def raise_if_refused(self) -> Result:
+        """Itself, or RefusedError with the refusal's name."""
+        if self.refusal != Refusal.NONE:
+            raise RefusedError(f"refused: {self.refusal.name}", int(self.refusal))
+        return self
+
+
+class BatchResult(NamedTuple):
+    """What became of a batch: one RESULT row per record, all events in order."""
+
+    results: np.ndarray
+    events: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class PositionView:
+    """One position as it stands. Money × 10^8, prices × 10^8; None where there is no such price."""
+
+    account: int
+    symbol: str
+    margin_mode: MarginMode
+    position_side: PositionSide
+    leverage: int
+    lots: int
+    entry_cost_e8: int
+    isolated_wallet_e8: int
+    mark_e8: int
+    unrealized_pnl_e8: int
+    margin_balance_e8: int  # isolated: its own; cross: of the pool
+    maintenance_margin_e8: int  # of this position
+    pool_maintenance_e8: int  # isolated: its own; cross: of the pool
+    margin_held_e8: int  # initial margin (cross), open-order margin (isolated)
+    liquidation_mark_e8: int | None
+    bankruptcy_mark_e8: int | None
+
+    @property
+    def margin_ratio(self) -> float:
+        """Maintenance ÷ margin balance of what backs it; ≥ 1 is due."""
+        if self.margin_balance_e8 <= 0:
+            return float("inf") if self.lots else 0.0
+        return self.pool_maintenance_e8 / self.margin_balance_e8
+
+
+@dataclass(frozen=True, slots=True)
+class WalletView:
+    """One account in one margin asset, × 10^8."""
+
+    account: int
+    asset: str
+    cross_wallet_e8: int
+    isolated_wallets_e8: int
+    unrealized_pnl_e8: int  # cross and isolated
+    margin_balance_e8: int  # of the cross pool
+    maintenance_margin_e8: int  # of the cross pool
+    available_e8: int
+    max_withdraw_e8: int
+
+    @property
+    def equity_e8(self) -> int:
+        """All pockets and all unrealized PnL."""
+        return self.cross_wallet_e8 + self.isolated_wallets_e8 + self.unrealized_pnl_e8
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """One open order."""
+
+    order_id: int
+    account: int
+    symbol: str
+    side: Side
+    order_type: OrderType
+    price_ticks: int
+    trigger_ticks: int
+    lots: int
+    original_lots: int
+    filled_value_e8: int
+    is_reduce_only: bool
+    is_close_position: bool
+
+
+class Exchange:
+    """A perpetual-futures exchange: a deterministic function over tables.
+
+    `symbols`: names from the rulebook, in the order of their numbers; all of them by default. `compiled=False` runs
+    the same kernel source as plain Python, about a thousand times slower: for debugging and as overflow oracle.
+    """
+
+    def __init__(self, rulebook: Rulebook, symbols: Sequence[str] | None = None, *, compiled: bool = True) -> None:
+        names = list(rulebook.symbols) if symbols is None else [symbol_rules(rulebook, s).symbol for s in symbols]
+        if not names or len(set(names)) != len(names):
+            raise InputError(f"symbols: {names} must name at least one contract, each once")
+        self.rulebook = rulebook
+        self.symbols: tuple[str, ...] = tuple(names)
+        self.assets: tuple[str, ...] = rulebook.margin_assets
+        self._symbol_rows = {name: row for row, name in enumerate(names)}
+        self._rules = [rulebook.symbols[name] for name in names]
+        self._state = State(rulebook, self._rules)
+        self._start(compiled)
+
+    def _start(self, compiled: bool) -> None:
+        self._entries: Entries = compiled_entries() if compiled else plain_entries()
+        self._buffer = np.zeros(1, dtype=COMMAND)
+        self._buffer_bytes = self._buffer.view(np.uint8).data
+        self._result = np.zeros(1, dtype=RESULT)
+        self._poison: str | None = None
+        self._is_previewing = False
+
+    # ---- commands in ----
+
+    def submit(
+        self,
+        kind: CommandKind,
+        *,
+        time_ms: int | None = None,
+        sequence: int | None = None,
+        records: Sequence[dict[str, int]] = (),
+        **fields: int,
+    ) -> Result:
+        """Apply one command. `fields` are COMMAND's (kernel/schema.py); `records` its continuation records.
+
+        time_ms defaults to the time of the last command, sequence to the next free one.
+        Errors  InputError for a field that does not exist or does not fit; PoisonedError; Bug.
+        """
+        if records:
+            batch = self.pack([(kind, {**fields, "records": records})], time_ms=time_ms, sequence=sequence)
+            done = self.submit_batch(batch)
+            number = int(batch["sequence"][0])
+            return Result(Refusal(int(done.results["refusal"][0])), 0, number, done.events)
+        number = self.next_sequence if sequence is None else sequence
+        values = _DEFAULTS.copy()
+        values[0] = number
+        values[1] = self.time_ms if time_ms is None else time_ms
+        try:
+            for name, value in fields.items():
+                values[_FIELD_INDEX[name]] = value
+            values[_FIELD_INDEX["kind"]] = kind
+            _PACK.pack_into(self._buffer_bytes, 0, *values)
+        except KeyError as unknown:
+            raise InputError(f"{unknown.args[0]!r} is not a field of a command") from None
+        except struct.error as problem:
+            raise InputError(f"{kind.name}: a field does not fit its integer: {problem}") from None
+        events = self._apply(self._buffer, self._result)
+        return Result(Refusal(self._result["refusal"].item()), self._result["order_id"].item(), number, events)
+
+    def submit_batch(self, commands: np.ndarray) -> BatchResult:
+        """Apply COMMAND records in order (headers followed by their continuations), one State change after the other."""
+        if commands.dtype != COMMAND:
+            raise InputError(f"commands: dtype {commands.dtype} is not COMMAND")
+        commands = np.ascontiguousarray(commands)
+        results = np.zeros(len(commands), dtype=RESULT)
+        if len(commands) == 0:
+            return BatchResult(results, np.zeros(0, dtype=EVENT))
+        return BatchResult(results, self._apply(commands, results))
+
+    def pack(
+        self,
+        commands: Sequence[tuple[CommandKind, dict[str, Any]]],
+        *,
+        time_ms: int | None = None,
+        sequence: int | None = None,
+    ) -> np.ndarray:
+        """COMMAND records of (kind, fields); a field `records` holds the continuations. Sequences count up."""
+        size = sum(1 + len(fields.get("records", ())) for _, fields in commands)
+        packed = np.zeros(size, dtype=COMMAND)
+        packed["symbol"] = NO_ROW
+        number = self.next_sequence if sequence is None else sequence
+        moment = self.time_ms if time_ms is None else time_ms
+        row = 0
+        for kind, fields in commands:
+            records = fields.get("records", ())
+            header = {"sequence": number, "time_ms": moment, **fields, "continuation_count": len(records)}
+            header.pop("records", None)
+            number = int(header["sequence"]) + 1
+            _fill(packed, row, kind, header)
+            for record in records:
+                row += 1
+                _fill(packed, row, CommandKind.CONTINUATION, record)
+            row += 1
+        return packed
+
+    def _apply(self, commands: np.ndarray, results: np.ndarray) -> np.ndarray:
+        """Run the kernel until every command is done, growing and draining as it asks. Returns the events."""
+        if self._poison is not None:
+            raise PoisonedError(f"this exchange met a bug and accepts nothing more: {self._poison}")
+        state = self._state
+        state.lend(commands, results)
+        control = state.control
+        control["commands_done"] = 0
+        control["phase"] = IDLE
+        drained: list[np.ndarray] = []
+        parked: dict[str, np.ndarray] | None = None
+        while True:
+            try:
+                outcome = self._run(len(commands), parked)
+            except RoomNeeded:
+                table = _TABLE_NAMES[int(control["room_table"][0])]
+                self._roll_back(parked)
+                self._grow(table, 1)
+                continue
+            except (AssertionError, ArithmeticError, IndexError) as bug:
+                at = int(control["commands_done"][0])
+                self._roll_back(parked)
+                command = {name: int(commands[name][at]) for name in _FIELDS if commands[name][at]}
+                self._poison = f"command {command}: {bug!r}"
+                raise Bug(self._poison) from bug
+            if outcome == NEED_ROOM:
+                self._grow(_TABLE_NAMES[int(control["room_table"][0])], int(control["room_rows"][0]))
+                continue
+            if outcome == DONE:
+                break
+            drained.append(self._take_events())
+            control["undo_used"] = control["undo_at_savepoint"] = 0
+            parked = {name: state.arrays[name].copy() for name in ("control", "touched", "stamps", "due", "triggers")}
+            if int(control["phase"][0]) == IDLE:
+                parked = None
+        drained.append(self._take_events())
+        if not self._is_previewing:
+            state.pure.undo_log.clear()
+        return drained[0] if len(drained) == 1 else np.concatenate(drained)
+
+    def _run(self, count: int, parked: dict[str, np.ndarray] | None) -> int:
+        state = self._state
+        if self._entries.is_compiled:
+            return int(self._entries.submit(state.address, count))
+        state.refresh_pure()
+        outcome = DONE
+        while int(state.control["commands_done"][0]) < count:
+            if not self._is_previewing and parked is None and int(state.control["phase"][0]) == IDLE:
+                state.pure.undo_log.clear()
+            state.control["undo_at_savepoint"] = len(state.pure.undo_log)
+            done = int(state.control["commands_done"][0])
+            following = int(state.arrays["commands"]["continuation_count"][done])
+            upto = min(count, done + 1 + max(following, 0))
+            outcome = int(self._entries.submit(state.pure, upto))
+            if outcome != DONE:
+                break
+        return outcome
+
+    def _take_events(self) -> np.ndarray:
+        control = self._state.control
+        first = int(control["events_at_savepoint"][0]) if False else 0
+        count = control["event_count"].item()
+        taken = self._state.arrays["events"][first:count].copy()
+        control["event_count"] = 0
+        control["events_at_savepoint"] = 0
+        return taken
+
+    def _grow(self, table: str, rows: int) -> None:
+        self._state.grow(table, rows)
+        if table == "events":
+            self._state.control["event_threshold"] = len(self._state.arrays["events"]) * 3 // 4
+
+    def _roll_back(self, parked: dict[str, np.ndarray] | None) -> None:
+        """Put the State back to the last savepoint: rows, events, and the lists of the command at hand."""
+        state = self._state
+        control = state.control
+        done = int(control["commands_done"][0])
+        until = int(control["undo_at_savepoint"][0])
+        if self._entries.is_compiled:
+            self._entries.roll_back(state.address, until)
+        else:
+            state.pure.roll_back(until)
+        events = int(control["events_at_savepoint"][0])
+        if parked is not None and done == int(parked["control"]["commands_done"][0]):
+            for name, old in parked.items():
+                state.arrays[name][: len(old)] = old
+        else:
+            for column in ("phase", "due_count", "touched_count", "trigger_count", "trigger_done"):
+                control[column] = 0
+            state.arrays["stamps"]["due_count"] = 0
+        control["event_count"] = events
+
+    # ---- preview, copy, snapshot ----
+
+    @contextmanager
+    def previewing(self) -> Iterator[Exchange]:
+        """Inside the block commands apply and views see them; at its end every byte is as it was before."""
+        if self._is_previewing:
+            raise InputError("preview: a preview is already open")
+        control = self._state.control
+        self._is_previewing = True
+        control["is_preview"] = 1
+        control["undo_used"] = control["undo_at_savepoint"] = 0
+        try:
+            yield self
+        finally:
+            if self._entries.is_compiled:
+                self._entries.roll_back(self._state.address, 0)
+            else:
+                self._state.refresh_pure()
+                self._state.pure.roll_back(0)
+            control["is_preview"] = 0
+            control["undo_used"] = control["undo_at_savepoint"] = 0
+            self._is_previewing = False
+
+    def preview(self, kind: CommandKind, **fields: Any) -> Result:
+        """What a command would do: its result and events, exactly as they would be; nothing changes."""
+        with self.previewing():
+            return self.submit(kind, **fields)
+
+    def copy(self) -> Exchange:
+        """An exchange of its own with the same state."""
+        return Exchange.restore(self.snapshot(), self.rulebook, self.symbols, compiled=self._entries.is_compiled)
+
+    def snapshot(self) -> bytes:
+        """The whole state as bytes."""
+        if self._is_previewing:
+            raise InputError("snapshot: a preview is open")
+        return self._state.to_bytes(self._identity)
+
+    @classmethod
+    def restore(
+        cls, data: bytes, rulebook: Rulebook, symbols: Sequence[str] | None = None, *, compiled: bool = True
+    ) -> Exchange:
+        """An exchange from a snapshot; rulebook and symbols must be those it was made with."""
+        exchange = cls(rulebook, symbols, compiled=compiled)
+        exchange._state.load_bytes(data, exchange._identity)
+        return exchange
+
+    @property
+    def _identity(self) -> str:
+        import hashlib
+
+        return hashlib.sha256("\n".join((self.rulebook.content_hash, *self.symbols)).encode()).hexdigest()
+
+    def state_hash(self) -> str:
+        """SHA-256 over the used authoritative rows: equal states, equal hash."""
+        return self._state.digest()
+
+    # ---- views ----
+
+    @property
+    def time_ms(self) -> int:
+        """Time of the last command."""
+        return self._state.arrays["counters"]["time_ms"].item()
+
+    @property
+    def next_sequence(self) -> int:
+        """The next free sequence number of the trunk."""
+        number = self._state.arrays["counters"]["last_sequence"].item() + 1
+        assert number < BRANCH_SEQUENCE_FIRST
+        return number
+
+    @property
+    def command_count(self) -> int:
+        """Commands so far, refused ones included."""
+        return self._state.arrays["counters"]["command_count"].item()
+
+    def symbol_row(self, symbol: str | int) -> int:
+        """Number of a symbol. UnknownSymbolError names close matches."""
+        if isinstance(symbol, int):
+            if not 0 <= symbol < len(self.symbols):
+                raise InputError(f"symbol: row {symbol} is not in 0 … {len(self.symbols) - 1}")
+            return symbol
+        if symbol in self._symbol_rows:
+            return self._symbol_rows[symbol]
+        name = symbol_rules(self.rulebook, symbol).symbol
+        if name not in self._symbol_rows:
+            raise InputError(f"symbol: {name} is in the rulebook but not in this exchange ({', '.join(self.symbols)})")
+        return self._symbol_rows[name]
+
+    def rules(self, symbol: str | int) -> SymbolRules:
+        """The rulebook's row of a symbol."""
+        return self._rules[self.symbol_row(symbol)]
+
+    def asset_row(self, asset: str) -> int:
+        """Number of a margin asset."""
+        if asset not in self.assets:
+            raise InputError(f"asset: {asset!r} is not one of {', '.join(self.assets)}")
+        return self.assets.index(asset)
+
+    def table(self, name: str) -> np.ndarray:
+        """A read-only view of the used rows of an authoritative table (kernel/schema.py). It is live: copy to keep."""
+        view = self._state.arrays[name][: self._state.used_rows(name)]
+        view = view.view()
+        view.flags.writeable = False
+        return view
+
+    def used_bytes(self) -> dict[str, bytes]:
+        """All bytes that a preview must leave identical."""
+        return self._state.used_bytes()
+
+    def mark_e8(self, symbol: str | int) -> int:
+        """Mark price × 10^8; 0 before the first prices command."""
+        return int(self._state.arrays["symbols"]["mark_e8"][self.symbol_row(symbol)])
+
+    def index_e8(self, symbol: str | int) -> int:
+        """Index price × 10^8; 0 before the first prices command."""
+        return int(self._state.arrays["symbols"]["index_e8"][self.symbol_row(symbol)])
+
+    def last_price_ticks(self, symbol: str | int) -> int:
+        """Price of the latest trade here; 0 before the first."""
+        return int(self._state.arrays["symbols"]["last_price_ticks"][self.symbol_row(symbol)])
+
+    def measure(self, what: Measure, account: int, row: int) -> int:
+        """One number of a pocket, × 10^8."""
+        target: Any = self._state.address
+        if not self._entries.is_compiled:
+            self._state.refresh_pure()
+            target = self._state.pure
+        return int(self._entries.measure(target, int(what), account, row))
+
+    def _settings_row(self, account: int, symbol: int) -> int:
+        table = self.table("settings")
+        found = np.flatnonzero((table["account"] == account) & (table["symbol"] == symbol))
+        return int(found[0]) if len(found) else NO_ROW
+
+    def leverage(self, account: int, symbol: str | int) -> int:
+        """Leverage that the next order of an account uses."""
+        row = self._settings_row(account, self.symbol_row(symbol))
+        if row != NO_ROW:
+            return int(self.table("settings")["leverage"][row])
+        return min(self.rulebook.default_leverage, self.rules(symbol).brackets[0].leverage_max)
+
+    def margin_mode(self, account: int, symbol: str | int) -> MarginMode:
+        """Margin mode that the next order of an account uses."""
+        row = self._settings_row(account, self.symbol_row(symbol))
+        if row != NO_ROW:
+            return MarginMode(int(self.table("settings")["margin_mode"][row]))
+        return self.rulebook.default_margin_mode
+
+    def position_row(self, account: int, symbol: str | int) -> int:
+        """Row of the position an account has or would have in a symbol; NO_ROW (−1) when there never was one."""
+        row = self._settings_row(account, self.symbol_row(symbol))
+        if row == NO_ROW:
+            return NO_ROW
+        settings = self.table("settings")[row]
+        mode = MarginMode(int(settings["margin_mode"]))
+        return int(settings["both_cross" if mode == MarginMode.CROSS else "both_isolated"])
+
+    def position(self, account: int, symbol: str | int) -> PositionView:
+        """The position of an account in a symbol; flat when there is none."""
+        row = self.position_row(account, symbol)
+        if row != NO_ROW:
+            return self._position_view(row)
+        return PositionView(
+            account,
+            self.symbols[self.symbol_row(symbol)],
+            self.margin_mode(account, symbol),
+            PositionSide.BOTH,
+            self.leverage(account, symbol),
+            *([0] * 3),
+            self.mark_e8(symbol),
+            *([0] * 5),
+            None,
+            None,
+        )
+
+    def _position_view(self, row: int) -> PositionView:
+        p = self._state.arrays["positions"][row]
+        account, symbol, lots = int(p["account"]), int(p["symbol"]), int(p["lots"])
+        mode = MarginMode(int(p["margin_mode"]))
+        asset = self.asset_row(self._rules[symbol].margin_asset)
+        if mode == MarginMode.ISOLATED:
+            balance = self.measure(Measure.ISOLATED_BALANCE, account, row)
+            pool = self.measure(Measure.ISOLATED_MAINTENANCE, account, row)
+        else:
+            balance = self.measure(Measure.POOL_BALANCE, account, asset)
+            pool = self.measure(Measure.POOL_MAINTENANCE, account, asset)
+        return PositionView(
+            account=account,
+            symbol=self.symbols[symbol],
+            margin_mode=mode,
+            position_side=PositionSide(int(p["position_side"])),
+            leverage=int(p["leverage"]),
+            lots=lots,
+            entry_cost_e8=int(p["entry_cost_e8"]),
+            isolated_wallet_e8=int(p["isolated_wallet_e8"]),
+            mark_e8=self.mark_e8(symbol),
+            unrealized_pnl_e8=self.measure(Measure.UNREALIZED_PNL, account, row),
+            margin_balance_e8=balance,
+            maintenance_margin_e8=self.measure(Measure.MAINTENANCE, account, row),
+            pool_maintenance_e8=pool,
+            margin_held_e8=self.measure(Measure.MARGIN_HELD, account, row),
+            liquidation_mark_e8=(self.measure(Measure.LIQUIDATION_MARK, account, row) or None) if lots else None,
+            bankruptcy_mark_e8=(self.measure(Measure.BANKRUPTCY_MARK, account, row) or None) if lots else None,
+        )
+
+    def liquidation_price(self, account: int, symbol: str | int) -> int | None:
+        """First mark × 10^8, from here against the position, at which it is liquidated, all else equal; None = none."""
+        row = self.position_row(account, symbol)
+        if row == NO_ROW or self.table("positions")["lots"][row] == 0:
+            return None
+        return self.measure(Measure.LIQUIDATION_MARK, account, row) or None
+
+    def bankruptcy_price(self, account: int, symbol: str | int) -> int | None:
+        """First mark × 10^8 at which what backs the position is gone; None = none."""
+        row = self.position_row(account, symbol)
+        if row == NO_ROW or self.table("positions")["lots"][row] == 0:
+            return None
+        return self.measure(Measure.BANKRUPTCY_MARK, account, row) or None
+
+    def max_add_margin(self, account: int, symbol: str | int) -> int:
+        """Most that add-margin accepts, × 10^8; 0 when the symbol has no isolated position."""
+        position = self.position(account, symbol)
+        if position.margin_mode != MarginMode.ISOLATED or position.lots == 0:
+            return 0
+        return self.measure(Measure.MAX_ADD_MARGIN, account, self.asset_row(self.rules(symbol).margin_asset))
+
+    def max_remove_margin(self, account: int, symbol: str | int) -> int:
+        """Most that remove-margin accepts, × 10^8; 0 when the symbol has no isolated position."""
+        position = self.position(account, symbol)
+        if position.margin_mode != MarginMode.ISOLATED or position.lots == 0:
+            return 0
+        return self.measure(Measure.MAX_REMOVE_MARGIN, account, self.position_row(account, symbol))
+
+    def max_open(self, account: int, symbol: str | int, side: Side, price_ticks: int = 0) -> int:
+        """Most lots of one order that is accepted now and, if at market (price_ticks 0), fills without lack of margin.
+
+        Found by previews of the order itself, so it is the engine's own answer.
+        """
+        row = self.symbol_row(symbol)
+        order_type = OrderType.LIMIT if price_ticks else OrderType.MARKET
+
+        def fits(lots: int) -> bool:
+            done = self.preview(
+                CommandKind.PLACE_ORDER,
+                account=account,
+                symbol=row,
+                side=side,
+                order_type=order_type,
+                price_ticks=price_ticks,
+                lots=lots,
+            )
+            if not done.is_accepted:
+                return done.refusal == Refusal.NOTIONAL_TOO_SMALL
+            expired = done.events[done.events["kind"] == EventKind.EXPIRED]
+            return not np.isin(expired["code"], (Reason.CANNOT_BE_MARGINED, Reason.WOULD_BANKRUPT)).any()
+
+        enough, too_many = 0, self._rules[row].lots_max + 1
+        while too_many - enough > 1:
+            middle = (enough + too_many) // 2
+            if fits(middle):
+                enough = middle
+            else:
+                too_many = middle
+        smallest = self.preview(
+            CommandKind.PLACE_ORDER,
+            account=account,
+            symbol=row,
+            side=side,
+            order_type=order_type,
+            price_ticks=price_ticks,
+            lots=max(enough, 1),
+        )
+        return enough if smallest.is_accepted else 0
+
+    def wallet(self, account: int, asset: str = "USDT") -> WalletView:
+        """One account in one margin asset."""
+        number = self.asset_row(asset)
+        if not 0 <= account < self._state.used_rows("accounts"):
+            raise InputError(f"account: {account} does not exist")
+        positions = self.table("positions")
+        own = np.flatnonzero(positions["account"] == account)
+        own = [int(row) for row in own if self._rules[int(positions["symbol"][row])].margin_asset == asset]
+        return WalletView(
+            account=account,
+            asset=asset,
+            cross_wallet_e8=int(self._state.arrays["wallets"]["cross_wallet_e8"][account * len(self.assets) + number]),
+            isolated_wallets_e8=sum(int(positions["isolated_wallet_e8"][row]) for row in own),
+            unrealized_pnl_e8=sum(self.measure(Measure.UNREALIZED_PNL, account, row) for row in own),
+            margin_balance_e8=self.measure(Measure.POOL_BALANCE, account, number),
+            maintenance_margin_e8=self.measure(Measure.POOL_MAINTENANCE, account, number),
+            available_e8=self.measure(Measure.AVAILABLE, account, number),
+            max_withdraw_e8=self.measure(Measure.MAX_WITHDRAW, account, number),
+        )
+
+    def positions(self, account: int | None = None) -> list[PositionView]:
+        """Open positions, of one account or of all that are neither fund nor house."""
+        table = self.table("positions")
+        mask = table["lots"] != 0
+        mask &= (table["account"] == account) if account is not None else (table["is_house"] == 0)
+        return [self._position_view(int(row)) for row in np.flatnonzero(mask)]
+
+    def orders(self, account: int | None = None) -> list[OrderView]:
+        """Open orders, conditionals included, of one account or of all, by order id."""
+        table = self.table("orders")
+        mask = (table["order_id"] != 0) & ((table["level"] != NO_ROW) | (table["is_conditional"] != 0))
+        if account is not None:
+            mask &= table["account"] == account
+        return sorted((self._order_view(table[row]) for row in np.flatnonzero(mask)), key=lambda order: order.order_id)
+
+    def _order_view(self, row: np.void) -> OrderView:
+        numbers = ("price_ticks", "trigger_ticks", "lots", "original_lots", "filled_value_e8")
+        return OrderView(
+            int(row["order_id"]),
+            int(row["account"]),
+            self.symbols[int(row["symbol"])],
+            Side(int(row["side"])),
+            OrderType(int(row["order_type"])),
+            *(int(row[name]) for name in numbers),
+            is_reduce_only=bool(row["is_reduce_only"]),
+            is_close_position=bool(row["is_close_position"]),
+        )
+
+    def book(self, symbol: str | int, levels: int = 20) -> dict[str, list[tuple[int, int]]]:
+        """{'bids': [(price_ticks, lots) …], 'asks': …}, best first."""
+        row = self.symbol_row(symbol)
+        table, links = self._state.arrays["levels"], self._state.arrays["level_links"]["next_level"]
+        sides = {}
+        for name, side in (("bids", Side.BUY), ("asks", Side.SELL)):
+            found: list[tuple[int, int]] = []
+            level = int(links[(2 * row + side) * 8])
+            while level != NO_ROW and len(found) < levels:
+                found.append((int(table["price_ticks"][level]), int(table["lots"][level])))
+                level = int(links[level * 8])
+            sides[name] = found
+        return sides
+
+    def frame(self, name: str) -> polars.DataFrame:
+        """An authoritative table as a Polars frame (its columns and integers as in kernel/schema.py)."""
+        import polars
+
+        table = self.table(name)
+        return polars.DataFrame({column: table[column].copy() for column in table.dtype.names or ()})
+
+    def conservation_gap_e8(self) -> dict[str, int]:
+        """Per margin asset: Σ wallets + fees − Σ signed entry costs − net deposits. Always 0."""
+        wallets = self.table("wallets")["cross_wallet_e8"].reshape(-1, len(self.assets))
+        positions = self.table("positions")
+        symbol_assets = self.table("symbols")["asset"][positions["symbol"]]
+        gaps = {}
+        for number, name in enumerate(self.assets):
+            mine = symbol_assets == number
+            held = sum(wallets[:, number].tolist()) + sum(positions["isolated_wallet_e8"][mine].tolist())
+            held += int(self.table("assets")["fees_collected_e8"][number])
+            cost = sum(positions["entry_cost_e8"][mine].tolist())
+            gaps[name] = held - cost - int(self.table("assets")["net_deposits_e8"][number])
+        return gaps
+
+
+def _fill(packed: np.ndarray, row: int, kind: CommandKind, fields: dict[str, Any]) -> None:
+    packed["kind"][row] = int(kind)
+    for name, value in fields.items():
+        if name not in _FIELD_INDEX:
+            raise InputError(f"{name!r} is not a field of a command")
+        try:
+            packed[name][row] = value
+        except OverflowError:
+            raise InputError(f"{name}: {value} does not fit {COMMAND[name]}") from None
+
+
+def events_frame(events: np.ndarray) -> polars.DataFrame:
+    """Events as a Polars frame, with the kind's name in `event`."""
+    import polars
+
+    names = {int(kind): kind.name.lower() for kind in EventKind}
+    columns: dict[str, Any] = {"event": [names[int(kind)] for kind in events["kind"]]}
+    return polars.DataFrame(columns | {column: events[column].copy() for column in events.dtype.names or ()})

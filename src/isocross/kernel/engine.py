@@ -1,0 +1,440 @@
+"""Engine: one command after the other, each with its tail; the entries that Python calls.
+
+Responsible for: room before a command, dispatch, the clock, refusals, the phases of a command (liquidations, triggers,
+tail), parking between units of work, rolling back. Must not: know a rule of trading.
+
+A command runs in units: its handler, then one liquidation or one trigger at a time. Between units nothing is half
+done, so there the kernel may park: it returns with what is left in `control`, Python drains the events, and the next call
+goes on with the same command. Inside a unit a full event buffer, undo log or scratch table raises RoomNeeded: Python
+rolls back to the last savepoint, grows it and calls again.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from ..codes import CommandKind, EventKind, MarginMode, Reason, Refusal
+from ..limits import BRANCH_SEQUENCE_FIRST, CONTINUATIONS_MAX, LADDER_LEVELS_MAX, ORDER_IDS_PER_COMMAND, SEQUENCE_MAX
+from .book import find_order
+from .commands import (
+    cancel_all,
+    create_account,
+    deposit,
+    move_margin,
+    prices,
+    quote,
+    set_leverage,
+    set_margin_mode,
+    settle_funding,
+    withdraw,
+)
+from .events import emit_refused, new_event
+from .jit import RoomNeeded, entry, kernel
+from .judge import judge_touched, take_worst_due, touch_holders
+from .liquidation import liquidate_cross, liquidate_isolated
+from .margin import liquidation_mark_e8, bankruptcy_mark_e8
+from .native import copy_words, load_word, state_at
+from .orders import cancel, is_supported_prevention, is_supported_working_type, is_triggered, place, place_conditional, release_conditional
+from .pockets import (
+    available_e8,
+    isolated_balance,
+    maintenance_of_lots_e8,
+    max_add_margin_e8,
+    max_remove_margin_e8,
+    max_withdraw_e8,
+    own_margin_e8,
+    pool_balance,
+    position_upnl_e8,
+)
+from .schema import FUND_ACCOUNT, NO_ROW, TABLE_INDEX
+
+IDLE = 0  # between commands
+LIQUIDATING = 1  # after a prices command: every holder is judged, the worst goes first, to exhaustion
+TRIGGERING = 2
+TAIL = 3
+
+DONE = 0  # every command of the batch was applied
+NEED_ROOM = 1  # `control.room_table` needs `control.room_rows` more rows before the next command
+PARKED = 2  # between two units of a command: drain the events, call again
+DRAIN = 3  # between two commands: drain the events, call again
+
+class Measure(IntEnum):
+    """What `measure` answers, × 10^8. The first five are of a pool (account, asset), the others of a position."""
+
+    AVAILABLE = 0
+    MAX_ADD_MARGIN = 1
+    MAX_WITHDRAW = 2
+    POOL_BALANCE = 3
+    POOL_MAINTENANCE = 4
+    MAX_REMOVE_MARGIN = 5
+    ISOLATED_BALANCE = 6
+    ISOLATED_MAINTENANCE = 7
+    MARGIN_HELD = 8
+    UNREALIZED_PNL = 9
+    MAINTENANCE = 10
+    LIQUIDATION_MARK = 11
+    BANKRUPTCY_MARK = 12
+
+
+TRIGGERS_TABLE = TABLE_INDEX["triggers"]
+ORDERS_TABLE = TABLE_INDEX["orders"]
+LEVELS_TABLE = TABLE_INDEX["levels"]
+SETTINGS_TABLE = TABLE_INDEX["settings"]
+POSITIONS_TABLE = TABLE_INDEX["positions"]
+ACCOUNTS_TABLE = TABLE_INDEX["accounts"]
+
+
+@kernel
+def run(s, count):
+    """Apply commands[control.commands_done … count − 1]; returns DONE, NEED_ROOM, PARKED or DRAIN."""
+    control = s.control.raw(0)
+    while control.commands_done < count:
+        i = control.commands_done
+        if control.phase == IDLE:
+            if control.is_preview == 0 and control.event_count > control.event_threshold:
+                return DRAIN
+            if _lacks_room(s, i):
+                return NEED_ROOM
+            _begin(s, i, count)
+        while control.phase != IDLE:
+            if control.is_preview == 0 and control.event_count > control.event_threshold:
+                return PARKED
+            _advance(s)
+        if control.is_preview == 0:
+            control.undo_used = 0
+        control.undo_at_savepoint = control.undo_used
+        control.events_at_savepoint = control.event_count
+        control.commands_done = i + 1 + s.commands[i].continuation_count
+    return DONE
+
+
+@kernel
+def _wants(s, table, have, used, more):
+    """Whether a table lacks room for `more` rows; if so, asks for them."""
+    if have - used >= more:
+        return False
+    control = s.control.raw(0)
+    control.room_table = table
+    control.room_rows = more
+    return True
+
+
+@kernel
+def _lacks_room(s, i):
+    """Ask for the rows that a command can need at most, before it is touched."""
+    command = s.commands[i]
+    counters = s.counters[0]
+    orders = 2
+    if command.kind == CommandKind.QUOTE:
+        orders = 2 + 2 * LADDER_LEVELS_MAX
+    if _wants(s, ORDERS_TABLE, len(s.orders), counters.order_count, orders):
+        return True
+    if _wants(s, LEVELS_TABLE, len(s.levels), counters.level_count, orders):
+        return True
+    if _wants(s, SETTINGS_TABLE, len(s.settings), counters.settings_count, 1):
+        return True
+    if _wants(s, POSITIONS_TABLE, len(s.positions), counters.position_count, 1):
+        return True
+    if command.kind == CommandKind.CREATE_ACCOUNT and command.account >= len(s.accounts):
+        return _wants(s, ACCOUNTS_TABLE, len(s.accounts), counters.account_count, command.account + 1)
+    return False
+
+
+@kernel
+def _begin(s, i, count):
+    """Check what every command shares, move the clock, run its handler, and set what is left to do."""
+    control = s.control.raw(0)
+    command = s.commands[i]
+    control.sequence = command.sequence
+    control.touched_count = 0
+    control.touched_epoch += 1
+    control.trigger_count = 0
+    control.trigger_done = 0
+    assert control.due_count == 0
+    result = s.results.raw(i)
+    result.order_id = command.sequence * ORDER_IDS_PER_COMMAND
+    refusal = _why_not(s, i, count)
+    counters_edit = s.counters.edit(0)
+    counters_edit.command_count += 1
+    if refusal != Refusal.TIME_GOES_BACK and refusal != Refusal.MALFORMED_CONTINUATION:
+        counters_edit.time_ms = command.time_ms
+    if counters_edit.last_sequence < command.sequence < BRANCH_SEQUENCE_FIRST:
+        counters_edit.last_sequence = command.sequence
+    if refusal == Refusal.NONE:
+        refusal = _dispatch(s, i)
+    result.refusal = refusal
+    if refusal != Refusal.NONE:
+        emit_refused(s, command.account, command.symbol, command.order_id, refusal)
+        return
+    if command.kind == CommandKind.PRICES:
+        for r in range(i + 1, i + 1 + command.continuation_count):
+            touch_holders(s, s.commands[r].symbol)
+        control.phase = LIQUIDATING
+    elif control.touched_count > 0:
+        control.phase = TAIL
+
+
+@kernel
+def _why_not(s, i, count):
+    """Refusals that every kind of command shares."""
+    command = s.commands[i]
+    kind = command.kind
+    if kind <= CommandKind.CONTINUATION or kind > CommandKind.SET_FEES:
+        return Refusal.UNKNOWN_COMMAND
+    takes_records = kind == CommandKind.PRICES or kind == CommandKind.SETTLE_FUNDING
+    following = command.continuation_count
+    if following < 0 or following > CONTINUATIONS_MAX or i + following >= count:
+        return Refusal.MALFORMED_CONTINUATION
+    if (following > 0) != takes_records:
+        return Refusal.MALFORMED_CONTINUATION
+    for r in range(i + 1, i + 1 + following):
+        if s.commands[r].kind != CommandKind.CONTINUATION:
+            return Refusal.MALFORMED_CONTINUATION
+    if command.time_ms < s.counters[0].time_ms:
+        return Refusal.TIME_GOES_BACK
+    if command.sequence < 1 or command.sequence >= SEQUENCE_MAX:
+        return Refusal.SEQUENCE_OUT_OF_RANGE
+    return Refusal.NONE
+
+
+@kernel
+def _dispatch(s, i):
+    """Hand a command to its handler. Returns a Refusal."""
+    c = s.commands[i]
+    kind = c.kind
+    order_id = c.sequence * ORDER_IDS_PER_COMMAND
+    if kind == CommandKind.PLACE_ORDER:
+        if not is_supported_prevention(c.self_trade_prevention):
+            return Refusal.NOT_SUPPORTED
+        if find_order(s, order_id) != NO_ROW:
+            return Refusal.SEQUENCE_USED
+        return place(
+            s,
+            order_id,
+            c.client_id_hash,
+            c.account,
+            c.symbol,
+            c.side,
+            c.order_type,
+            c.time_in_force,
+            c.price_ticks,
+            c.lots,
+            c.is_reduce_only,
+            c.self_trade_prevention,
+            c.position_side,
+            0,
+        )
+    if kind == CommandKind.CANCEL_ORDER or kind == CommandKind.CANCEL_CONDITIONAL:
+        return cancel(s, c.account, c.order_id, Reason.BY_OWNER)
+    if kind == CommandKind.PRICES:
+        return prices(s, i + 1, c.continuation_count)
+    if kind == CommandKind.QUOTE:
+        return quote(
+            s,
+            c.sequence,
+            c.symbol,
+            c.mid_e8,
+            c.half_spread_rate_e8,
+            c.spacing_rate_e8,
+            c.level_notional_e8,
+            c.level_count,
+            c.scale_e8,
+        )
+    if kind == CommandKind.PLACE_CONDITIONAL:
+        if not is_supported_prevention(c.self_trade_prevention) or not is_supported_working_type(c.working_type):
+            return Refusal.NOT_SUPPORTED
+        if find_order(s, order_id) != NO_ROW:
+            return Refusal.SEQUENCE_USED
+        return place_conditional(
+            s,
+            order_id,
+            c.client_id_hash,
+            c.account,
+            c.symbol,
+            c.side,
+            c.order_type,
+            c.trigger_ticks,
+            c.lots,
+            c.is_reduce_only,
+            c.is_close_position,
+            c.working_type,
+            c.position_side,
+            c.self_trade_prevention,
+        )
+    if kind == CommandKind.CANCEL_ALL:
+        return cancel_all(s, c.account, c.symbol)
+    if kind == CommandKind.SET_LEVERAGE:
+        return set_leverage(s, c.account, c.symbol, c.leverage)
+    if kind == CommandKind.SET_MARGIN_MODE:
+        return set_margin_mode(s, c.account, c.symbol, c.margin_mode)
+    if kind == CommandKind.ADD_MARGIN:
+        return move_margin(s, c.account, c.symbol, c.amount_e8, True)
+    if kind == CommandKind.REMOVE_MARGIN:
+        return move_margin(s, c.account, c.symbol, c.amount_e8, False)
+    if kind == CommandKind.SETTLE_FUNDING:
+        return settle_funding(s, i + 1, c.continuation_count)
+    if kind == CommandKind.CREATE_ACCOUNT:
+        return create_account(s, c.account, c.is_house)
+    if kind == CommandKind.DEPOSIT:
+        return deposit(s, c.account, c.asset, c.amount_e8, Reason.DEPOSIT)
+    if kind == CommandKind.FUND_DEPOSIT:
+        return deposit(s, FUND_ACCOUNT, c.asset, c.amount_e8, Reason.FUND_DEPOSIT)
+    if kind == CommandKind.WITHDRAW:
+        return withdraw(s, c.account, c.asset, c.amount_e8)
+    if kind == CommandKind.ADVANCE_CLOCK:
+        new_event(s, EventKind.CLOCK, NO_ROW, NO_ROW)
+        return Refusal.NONE
+    return Refusal.NOT_SUPPORTED
+
+
+@kernel
+def _advance(s):
+    """One unit of what is left of the command at hand."""
+    control = s.control.raw(0)
+    if control.phase == TRIGGERING:
+        if control.trigger_done < control.trigger_count:
+            o = find_order(s, s.triggers[control.trigger_done].order_id)
+            control.trigger_done += 1
+            if o != NO_ROW:
+                release_conditional(s, o)
+        else:
+            control.phase = TAIL
+        return
+    judge_touched(s)
+    account, asset, position = take_worst_due(s)
+    if account == NO_ROW:
+        if control.phase == LIQUIDATING:
+            _collect_triggers(s)
+            control.phase = TRIGGERING
+        else:
+            control.phase = IDLE
+        return
+    if position != NO_ROW:
+        liquidate_isolated(s, position)
+    else:
+        liquidate_cross(s, account, asset)
+
+
+@kernel
+def _collect_triggers(s):
+    """List the conditionals that the marks of this prices command reached, in order of order id."""
+    control = s.control.raw(0)
+    i = control.commands_done
+    for r in range(i + 1, i + 1 + s.commands[i].continuation_count):
+        o = s.symbols[s.commands[r].symbol].first_conditional
+        while o != NO_ROW:
+            if is_triggered(s, o):
+                _insert_trigger(s, s.orders[o].order_id)
+            o = s.orders[o].next_in_queue
+
+
+@kernel
+def _insert_trigger(s, order_id):
+    """Insertion into the ascending list; an id already there (a symbol named twice) is not listed again."""
+    control = s.control.raw(0)
+    count = control.trigger_count
+    if count >= len(s.triggers):
+        control.room_table = TRIGGERS_TABLE
+        raise RoomNeeded("the list of triggers is full")
+    at = count
+    while at > 0 and s.triggers[at - 1].order_id >= order_id:
+        if s.triggers[at - 1].order_id == order_id:
+            return
+        at -= 1
+    for j in range(count, at, -1):
+        moved = s.triggers.raw(j)
+        moved.order_id = s.triggers[j - 1].order_id
+    entry_row = s.triggers.raw(at)
+    entry_row.order_id = order_id
+    control.trigger_count = count + 1
+
+
+@entry
+def submit(header, count):
+    """Entry: run a batch whose commands and results tables are set in the header."""
+    return run(state_at(header), count)
+
+
+@entry
+def roll_back(header, until):
+    """Entry: put the logged rows back, newest first, until the log is `until` bytes long."""
+    s = state_at(header)
+    control = s.control.raw(0)
+    log = load_word(header + 24 * TABLE_INDEX["undo"])
+    used = control.undo_used
+    while used > until:
+        table = load_word(log + used - 8)
+        row = load_word(log + used - 16)
+        base = load_word(header + 24 * table)
+        size = load_word(header + 24 * table + 16)
+        used -= 16 + size
+        copy_words(base + row * size, log + used, size // 8)
+    control.undo_used = until
+    return 0
+
+
+@kernel
+def measure(s, what, account, row):
+    """One number of a pocket, for views: see Measure; `row` is an asset for the first five, else a position."""
+    if what == Measure.AVAILABLE:
+        return available_e8(s, account, row)[0]
+    if what == Measure.MAX_ADD_MARGIN:
+        return max_add_margin_e8(s, account, row)
+    if what == Measure.MAX_WITHDRAW:
+        return max_withdraw_e8(s, account, row)
+    if what == Measure.POOL_BALANCE:
+        return pool_balance(s, account, row)[0]
+    if what == Measure.POOL_MAINTENANCE:
+        return pool_balance(s, account, row)[1]
+    if what == Measure.MAX_REMOVE_MARGIN:
+        return max_remove_margin_e8(s, row)
+    if what == Measure.ISOLATED_BALANCE:
+        return isolated_balance(s, row)[0]
+    if what == Measure.ISOLATED_MAINTENANCE:
+        return isolated_balance(s, row)[1]
+    if what == Measure.MARGIN_HELD:
+        return own_margin_e8(s, row)
+    if what == Measure.UNREALIZED_PNL:
+        return position_upnl_e8(s, row)
+    if what == Measure.MAINTENANCE:
+        return maintenance_of_lots_e8(s, s.positions[row].symbol, s.positions[row].lots)
+    if what == Measure.LIQUIDATION_MARK or what == Measure.BANKRUPTCY_MARK:
+        return _price_of_position(s, row, what == Measure.LIQUIDATION_MARK)
+    raise AssertionError("unknown measure")
+
+
+@kernel
+def _price_of_position(s, p, is_liquidation):
+    """Liquidation or bankruptcy mark of a position as it stands, the rest of its pool at mark (F10, F12); 0 = none."""
+    position = s.positions[p]
+    symbol = s.symbols[position.symbol]
+    own = maintenance_of_lots_e8(s, position.symbol, position.lots)
+    if position.margin_mode == MarginMode.ISOLATED:
+        backing = position.isolated_wallet_e8
+    else:
+        balance, maintenance = pool_balance(s, position.account, symbol.asset)
+        backing = balance - position_upnl_e8(s, p)
+        if is_liquidation:
+            backing -= maintenance - own
+    if is_liquidation:
+        return liquidation_mark_e8(
+            symbol.contract_kind,
+            position.lots,
+            symbol.step_e8,
+            position.entry_cost_e8,
+            backing,
+            symbol.mark_e8,
+            symbol.price_max_e8,
+            s.brackets,
+            symbol.first_bracket,
+            symbol.bracket_count,
+        )
+    return bankruptcy_mark_e8(
+        symbol.contract_kind, position.lots, symbol.step_e8, position.entry_cost_e8, backing, symbol.price_max_e8
+    )
+
+
+@entry
+def measure_of(header, what, account, row):
+    """Entry: one number of a pocket."""
+    return measure(state_at(header), what, account, row)

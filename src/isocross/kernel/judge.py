@@ -1,0 +1,199 @@
+"""Judge: which pockets are due, and which of them comes first.
+
+Responsible for: judging the touched accounts, margin calls, the list of due pockets and its worst entry.
+Must not: liquidate. Here that is a scan of the holders of what moved; a faster way to find the same pockets may
+stand behind the same functions.
+"""
+
+from __future__ import annotations
+
+from ..codes import EventKind, MarginMode
+from ..units import ONE_E8
+from .events import new_event, touch, wallet_row
+from .fixed import product_is_less
+from .jit import RoomNeeded, kernel
+from .margin import is_due
+from .pockets import isolated_balance, pool_balance
+from .schema import NO_ROW, TABLE_INDEX
+
+DUE_TABLE = TABLE_INDEX["due"]
+
+
+@kernel
+def touch_holders(s, symbol):
+    """Touch every account that has a position in a symbol whose mark was written."""
+    p = s.symbols[symbol].first_position
+    while p != NO_ROW:
+        position = s.positions[p]
+        if position.lots != 0 and position.is_house == 0:
+            touch(s, position.account)
+        p = position.next_in_symbol
+
+
+@kernel
+def judge_touched(s):
+    """Judge the touched accounts in the order they were touched, and forget them."""
+    control = s.control.raw(0)
+    i = 0
+    while i < control.touched_count:
+        _judge_account(s, s.touched[i].account)
+        i += 1
+    control.touched_count = 0
+    control.touched_epoch += 1
+
+
+@kernel
+def _judge_account(s, account):
+    """Put the due pockets of an account on the list, in place of what was there, and call margins."""
+    if s.accounts[account].is_house != 0:
+        return
+    _forget_due(s, account)
+    p = s.accounts[account].first_position
+    while p != NO_ROW:
+        position = s.positions[p]
+        if position.margin_mode == MarginMode.ISOLATED and position.lots != 0:
+            balance, maintenance = isolated_balance(s, p)
+            called = is_margin_called(s, balance, maintenance)
+            if called != (position.is_margin_called != 0):
+                position_edit = s.positions.edit(p)
+                position_edit.is_margin_called = 1 if called else 0
+                if called:
+                    _emit_margin_call(s, p, account, s.symbols[position.symbol].asset, balance, maintenance)
+            if is_due(balance, maintenance):
+                _add_due(s, account, s.symbols[position.symbol].asset, p, balance, maintenance)
+        p = position.next_in_account
+    for asset in range(s.engine[0].asset_count):
+        wallet = s.wallets[wallet_row(s, account, asset)]
+        if wallet.cross_position_count > 0:
+            balance, maintenance = pool_balance(s, account, asset)
+            called = is_margin_called(s, balance, maintenance)
+            if called != (wallet.is_margin_called != 0):
+                wallet_edit = s.wallets.edit(wallet_row(s, account, asset))
+                wallet_edit.is_margin_called = 1 if called else 0
+                if called:
+                    _emit_margin_call(s, NO_ROW, account, asset, balance, maintenance)
+            if is_due(balance, maintenance):
+                _add_due(s, account, asset, NO_ROW, balance, maintenance)
+        elif wallet.is_margin_called != 0:
+            wallet_edit = s.wallets.edit(wallet_row(s, account, asset))
+            wallet_edit.is_margin_called = 0
+
+
+@kernel
+def is_margin_called(s, balance, maintenance):
+    """Whether maintenance ÷ balance is at or above the rulebook's margin call ratio (F12)."""
+    if balance <= 0:
+        return True
+    return not product_is_less(maintenance, ONE_E8, s.engine[0].margin_call_ratio_e8, balance)
+
+
+@kernel
+def _emit_margin_call(s, p, account, asset, balance, maintenance):
+    symbol = NO_ROW
+    mode = MarginMode.CROSS
+    if p != NO_ROW:
+        symbol = s.positions[p].symbol
+        mode = MarginMode.ISOLATED
+    event_edit = new_event(s, EventKind.MARGIN_CALL, account, symbol)
+    event_edit.asset = asset
+    event_edit.margin_mode = mode
+    event_edit.balance_e8 = balance
+    event_edit.maintenance_e8 = maintenance
+
+
+@kernel
+def _add_due(s, account, asset, p, balance, maintenance):
+    control = s.control.raw(0)
+    row = control.due_count
+    if row >= len(s.due):
+        control.room_table = DUE_TABLE
+        raise RoomNeeded("the list of due pockets is full")
+    control.due_count = row + 1
+    entry = s.due.raw(row)
+    entry.account = account
+    entry.asset = asset
+    entry.position = p
+    entry.balance_e8 = balance
+    entry.maintenance_e8 = maintenance
+    stamp = s.stamps.raw(account)
+    stamp.due_count += 1
+
+
+@kernel
+def _forget_due(s, account):
+    """Take the entries of an account off the list; its order does not matter, `worst_due` has a total one."""
+    stamp = s.stamps.raw(account)
+    if stamp.due_count == 0:
+        return
+    control = s.control.raw(0)
+    i = 0
+    while i < control.due_count:
+        if s.due[i].account == account:
+            _drop_due(s, i)
+        else:
+            i += 1
+    stamp.due_count = 0
+
+
+@kernel
+def _drop_due(s, i):
+    control = s.control.raw(0)
+    last = s.due[control.due_count - 1]
+    entry = s.due.raw(i)
+    entry.account = last.account
+    entry.asset = last.asset
+    entry.position = last.position
+    entry.balance_e8 = last.balance_e8
+    entry.maintenance_e8 = last.maintenance_e8
+    control.due_count -= 1
+
+
+@kernel
+def _is_worse(s, i, j):
+    """Whether due entry i comes before entry j: least balance ÷ maintenance, then account, isolated first, symbol."""
+    a = s.due[i]
+    b = s.due[j]
+    if a.balance_e8 < 0 and b.balance_e8 < 0:
+        if product_is_less(-b.balance_e8, a.maintenance_e8, -a.balance_e8, b.maintenance_e8):
+            return True
+        if product_is_less(-a.balance_e8, b.maintenance_e8, -b.balance_e8, a.maintenance_e8):
+            return False
+    elif a.balance_e8 < 0:
+        return True
+    elif b.balance_e8 < 0:
+        return False
+    else:
+        if product_is_less(a.balance_e8, b.maintenance_e8, b.balance_e8, a.maintenance_e8):
+            return True
+        if product_is_less(b.balance_e8, a.maintenance_e8, a.balance_e8, b.maintenance_e8):
+            return False
+    if a.account != b.account:
+        return a.account < b.account
+    if (a.position == NO_ROW) != (b.position == NO_ROW):
+        return a.position != NO_ROW
+    if a.position == NO_ROW:
+        return a.asset < b.asset
+    return s.positions[a.position].symbol < s.positions[b.position].symbol
+
+
+@kernel
+def take_worst_due(s):
+    """(account, asset, position) of the worst due pocket, off the list; account NO_ROW when none is due.
+
+    position is NO_ROW for a cross pool.
+    """
+    control = s.control.raw(0)
+    if control.due_count == 0:
+        return NO_ROW, NO_ROW, NO_ROW
+    worst = 0
+    for i in range(1, control.due_count):
+        if _is_worse(s, i, worst):
+            worst = i
+    entry = s.due[worst]
+    account = entry.account
+    asset = entry.asset
+    position = entry.position
+    stamp = s.stamps.raw(account)
+    stamp.due_count -= 1
+    _drop_due(s, worst)
+    return account, asset, position

@@ -1,0 +1,284 @@
+"""Matching: an arriving order against the book, match by match.
+
+Responsible for: who trades with whom, at what price, how much; self-trade prevention; reduce-only at the moment of
+a match; removing orders and releasing what they held. Must not: accept or refuse an order, hold a margin formula.
+Order of checks and events of one match: docs/reference/commands.md, "Matching".
+"""
+
+from __future__ import annotations
+
+from ..codes import EventKind, Reason, SelfTradePrevention, Side
+from .book import (
+    best_level,
+    enter_queue,
+    free_order_row,
+    leave_queue,
+    link_order,
+    unlink_conditional,
+    unlink_order,
+)
+from .events import emit_book_level, emit_margin_moved, emit_order, emit_position, emit_wallet, new_event, touch, wallet_row
+from .fills import apply_fill, is_closing, room_after_close_e8, trading_fee_e8, why_not_fill
+from .jit import kernel, small
+from .margin import fill_value_e8, released_open_loss_e8
+from .schema import NO_ROW
+
+
+@small
+def opposite(side):
+    """The other side."""
+    return 1 - side
+
+
+@small
+def min_of(a, b):
+    """The smaller of two integers."""
+    if a < b:
+        return a
+    return b
+
+
+@kernel
+def reserve(s, o):
+    """Count an accepted order into its position's open lots and open loss; reduce-only orders hold nothing."""
+    order = s.orders[o]
+    if order.is_reduce_only != 0:
+        return
+    position_edit = s.positions.edit(order.position)
+    if order.side == Side.BUY:
+        position_edit.bid_lots += order.lots
+    else:
+        position_edit.ask_lots += order.lots
+    position_edit.open_loss_e8 += order.open_loss_e8
+
+
+@kernel
+def release(s, o, lots):
+    """Take `lots` off an order, filled or cancelled, with what they held. The queue is not touched."""
+    order_edit = s.orders.edit(o)
+    if order_edit.is_reduce_only == 0 and order_edit.position != NO_ROW and order_edit.order_id != 0:
+        position_edit = s.positions.edit(order_edit.position)
+        loss = released_open_loss_e8(order_edit.open_loss_e8, lots, order_edit.lots)
+        if order_edit.side == Side.BUY:
+            position_edit.bid_lots -= lots
+        else:
+            position_edit.ask_lots -= lots
+        position_edit.open_loss_e8 -= loss
+        order_edit.open_loss_e8 -= loss
+    order_edit.lots -= lots
+
+
+@kernel
+def cancel_resting(s, o, reason):
+    """Take an order out of the book: CANCELLED, BOOK_LEVEL. A conditional leaves its list and has no level."""
+    order = s.orders[o]
+    lots = order.lots
+    symbol = order.symbol
+    side = order.side
+    price_ticks = order.price_ticks
+    if order.is_conditional != 0:
+        emit_order(s, EventKind.CANCELLED, o, order.trigger_ticks, lots, reason)
+        unlink_order(s, o)
+        unlink_conditional(s, o)
+        free_order_row(s, o)
+        return
+    emit_order(s, EventKind.CANCELLED, o, price_ticks, lots, reason)
+    unlink_order(s, o)
+    left = leave_queue(s, o)
+    release(s, o, lots)
+    free_order_row(s, o)
+    emit_book_level(s, symbol, side, price_ticks, left)
+
+
+@kernel
+def cancel_orders_of(s, p, reason):
+    """Cancel the resting orders of a position, oldest first; conditionals stay."""
+    o = s.positions[p].first_order
+    while o != NO_ROW:
+        following = s.orders[o].next_in_position
+        if s.orders[o].is_conditional == 0:
+            cancel_resting(s, o, reason)
+        o = following
+
+
+@kernel
+def _cancel_spent_reduce_only(s, p):
+    """A position is flat: none of its resting reduce-only orders reduces any more. Oldest first."""
+    if s.positions[p].reduce_only_count == 0 or s.positions[p].lots != 0:
+        return
+    o = s.positions[p].first_order
+    while o != NO_ROW:
+        following = s.orders[o].next_in_position
+        if s.orders[o].is_conditional == 0 and s.orders[o].is_reduce_only != 0:
+            cancel_resting(s, o, Reason.REDUCE_ONLY_NOTHING_LEFT)
+        o = following
+
+
+@kernel
+def _emit_filled(s, o, counterparty, price_ticks, lots, value_e8, realized, fee_e8, is_maker):
+    order = s.orders[o]
+    event_edit = new_event(s, EventKind.FILLED, order.account, order.symbol)
+    event_edit.counterparty = counterparty
+    event_edit.order_id = order.order_id
+    event_edit.side = order.side
+    event_edit.price_ticks = price_ticks
+    event_edit.lots = lots
+    event_edit.value_e8 = value_e8
+    event_edit.amount_e8 = realized
+    event_edit.fee_e8 = fee_e8
+    event_edit.is_maker = is_maker
+
+
+@kernel
+def _emit_side(s, p, moved, to_cross):
+    """What one fill changed on one side: MARGIN_MOVED, POSITION, WALLET."""
+    position = s.positions[p]
+    reason = Reason.ISOLATED_FILL
+    if moved < 0:
+        reason = Reason.ISOLATED_CLOSE
+    emit_margin_moved(s, p, reason, moved)
+    emit_position(s, p)
+    if to_cross != 0:
+        asset = s.symbols[position.symbol].asset
+        balance = s.wallets[wallet_row(s, position.account, asset)].cross_wallet_e8
+        emit_wallet(s, position.account, asset, Reason.TRADE, to_cross, balance)
+
+
+@kernel
+def match(s, o, is_forced):
+    """Fill an order against the book until it is done or nothing more may trade.
+
+    Takes    o: an order row that is not in the book; is_forced: a liquidation order (id 0, no check of its own side).
+    Returns  Reason.NONE when it stopped for want of a crossing level or of lots; else why its rest must expire.
+    """
+    symbol_row = s.orders[o].symbol
+    symbol = s.symbols[symbol_row]
+    side = s.orders[o].side
+    taker_position = s.orders[o].position
+    taker_is_house = s.positions[taker_position].is_house != 0
+    while s.orders[o].lots > 0:
+        level = best_level(s, symbol_row, opposite(side))
+        if level == NO_ROW:
+            return Reason.NONE
+        price_ticks = s.levels[level].price_ticks
+        limit_ticks = s.orders[o].price_ticks
+        if (side == Side.BUY and price_ticks > limit_ticks) or (side == Side.SELL and price_ticks < limit_ticks):
+            return Reason.NONE
+        m = s.levels[level].first_order
+        maker_position = s.orders[m].position
+        if s.orders[m].account == s.orders[o].account:
+            prevention = s.orders[o].self_trade_prevention
+            if prevention == SelfTradePrevention.EXPIRE_MAKER or prevention == SelfTradePrevention.EXPIRE_BOTH:
+                cancel_resting(s, m, Reason.SELF_TRADE)
+            if prevention == SelfTradePrevention.EXPIRE_TAKER or prevention == SelfTradePrevention.EXPIRE_BOTH:
+                return Reason.SELF_TRADE
+            continue
+        lots = s.orders[o].lots
+        taker_lots = s.positions[taker_position].lots
+        if is_closing(taker_lots, side):
+            if abs(taker_lots) < lots:
+                lots = abs(taker_lots)
+        elif s.orders[o].is_reduce_only != 0:
+            return Reason.REDUCE_ONLY_NOTHING_LEFT
+        if s.orders[m].lots < lots:
+            lots = s.orders[m].lots
+        maker_lots = s.positions[maker_position].lots
+        if is_closing(maker_lots, opposite(side)):
+            if abs(maker_lots) < lots:
+                lots = abs(maker_lots)
+        elif s.orders[m].is_reduce_only != 0:
+            cancel_resting(s, m, Reason.REDUCE_ONLY_NOTHING_LEFT)
+            continue
+        value_e8 = fill_value_e8(symbol.contract_kind, lots, price_ticks, symbol.tick_value_e8)
+        taker_fee = 0
+        if not taker_is_house and (not is_forced or s.engine[0].liquidation_pays_trading_fee != 0):
+            taker_fee = trading_fee_e8(s, symbol_row, lots, value_e8, symbol.taker_fee_rate_e8)
+        maker_fee = 0
+        maker_is_house = s.positions[maker_position].is_house != 0
+        if not maker_is_house:
+            maker_fee = trading_fee_e8(s, symbol_row, lots, value_e8, symbol.maker_fee_rate_e8)
+        if is_forced:
+            if taker_fee > 0:
+                taker_fee = min_of(taker_fee, room_after_close_e8(s, taker_position, lots, value_e8))
+        elif not taker_is_house:
+            reason = why_not_fill(s, o, lots, price_ticks, value_e8, taker_fee)
+            if reason != Reason.NONE:
+                return reason
+        if not maker_is_house:
+            reason = why_not_fill(s, m, lots, price_ticks, value_e8, maker_fee)
+            if reason != Reason.NONE:
+                cancel_resting(s, m, reason)
+                continue
+        _execute(s, o, m, level, lots, price_ticks, value_e8, taker_fee, maker_fee, is_forced)
+        _cancel_spent_reduce_only(s, taker_position)
+        _cancel_spent_reduce_only(s, maker_position)
+    return Reason.NONE
+
+
+@kernel
+def _execute(s, o, m, level, lots, price_ticks, value_e8, taker_fee, maker_fee, is_forced):
+    """One match: both orders, both positions, the level, the events. Nothing in here can fail."""
+    order = s.orders[o]
+    maker = s.orders[m]
+    symbol_row = order.symbol
+    side = order.side
+    taker_position = order.position
+    maker_position = maker.position
+    taker_account = order.account
+    maker_account = maker.account
+    interest_before = _long_lots(s, taker_position) + _long_lots(s, maker_position)
+    release(s, o, lots)
+    taker_edit = s.orders.edit(o)
+    taker_edit.filled_value_e8 += value_e8
+    maker_edit = s.orders.edit(m)
+    maker_edit.filled_value_e8 += value_e8
+    realized, moved, to_cross = apply_fill(s, taker_position, side, lots, price_ticks, value_e8, taker_fee, is_forced)
+    release(s, m, lots)
+    maker_realized, maker_moved, maker_to_cross = apply_fill(
+        s, maker_position, opposite(side), lots, price_ticks, value_e8, maker_fee, False
+    )
+    level_edit = s.levels.edit(level)
+    level_edit.lots -= lots
+    left = level_edit.lots
+    symbol_edit = s.symbols.edit(symbol_row)
+    symbol_edit.last_price_ticks = price_ticks
+    symbol_edit.open_interest_lots += (
+        _long_lots(s, taker_position) + _long_lots(s, maker_position) - interest_before
+    )
+    _emit_filled(s, o, maker_account, price_ticks, lots, value_e8, realized, taker_fee, 0)
+    _emit_filled(s, m, taker_account, price_ticks, lots, value_e8, maker_realized, maker_fee, 1)
+    _emit_side(s, taker_position, moved, to_cross)
+    _emit_side(s, maker_position, maker_moved, maker_to_cross)
+    emit_book_level(s, symbol_row, opposite(side), price_ticks, left)
+    if maker.lots == 0:
+        unlink_order(s, m)
+        leave_queue(s, m)
+        free_order_row(s, m)
+    touch(s, taker_account)
+    touch(s, maker_account)
+
+
+@small
+def _long_lots(s, p):
+    """Lots of a position that count into open interest."""
+    lots = s.positions[p].lots
+    if lots > 0:
+        return lots
+    return 0
+
+
+@kernel
+def rest_in_book(s, o):
+    """An accepted limit order whose rest stays: into the book, the lists and the map."""
+    link_order(s, o)
+    enter_queue(s, o)
+
+
+@kernel
+def expire_rest(s, o, reason):
+    """What is left of an order that is not in the book goes: EXPIRED, its margin released, its row freed."""
+    order = s.orders[o]
+    if order.lots > 0:
+        emit_order(s, EventKind.EXPIRED, o, order.price_ticks, order.lots, reason)
+        release(s, o, order.lots)
+    free_order_row(s, o)

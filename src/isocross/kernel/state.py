@@ -1,0 +1,310 @@
+"""State: the memory of one exchange: every table, its header, growth, snapshot, restore and hash.
+
+Responsible for: allocating and growing tables, the genesis rows of a rulebook, bytes in and out. Must not: change a row
+after genesis (the kernel does), know a command.
+
+Addresses never leave this file except as the header's own, which the entries take. A State belongs to one thread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zlib
+
+import numpy as np
+
+from ..codes import MarginMode
+from ..errors import SnapshotError
+from ..limits import ACCOUNTS_MAX, SYMBOLS_MAX
+from ..rulebook import Rulebook, SymbolRules
+from .pure import PureState
+from .schema import (
+    AUTHORITATIVE,
+    DERIVED,
+    FIRST_USER_ACCOUNT,
+    FORMAT_VERSION,
+    LINK_HEIGHT,
+    NO_ROW,
+    SCRATCH,
+    TABLE_INDEX,
+    TABLES,
+)
+
+_MAGIC = b"isocross-state\0\0"
+_BORROWED = ("commands", "results")  # set to the caller's arrays at every submission
+_FIRST_ROWS = {"orders": 1024, "levels": 512, "settings": 256, "positions": 256, "accounts": 64, "events": 4096}
+_FIRST_ROWS |= {"due": 64, "triggers": 64, "undo": 1 << 15}
+
+
+class State:
+    """All tables of one exchange, and the header through which compiled code reaches them."""
+
+    def __init__(self, rulebook: Rulebook, symbols: list[SymbolRules]) -> None:
+        """Genesis: rules, the fund (account 0) and the house (account 1), flat in every symbol."""
+        assert 0 < len(symbols) <= SYMBOLS_MAX
+        self.asset_count = len(rulebook.margin_assets)
+        self.arrays: dict[str, np.ndarray] = {}
+        self.header = np.zeros(3 * len(TABLES), dtype=np.int64)
+        rows = dict(_FIRST_ROWS)
+        rows["settings"] += 2 * len(symbols)
+        rows["positions"] += 2 * len(symbols)
+        rows["levels"] += 2 * len(symbols)
+        for name in TABLES:
+            self._allocate(name, rows.get(name, 1))
+        self._allocate("symbols", len(symbols))
+        self._allocate("assets", self.asset_count)
+        self._allocate("visited", 2 * len(symbols) + 2)
+        self._allocate_dependents()
+        _write_rules(self.arrays, rulebook, symbols, self._allocate)
+        _write_system_accounts(self.arrays, len(symbols))
+        self._rebuild_settings_map()
+        self.pure = PureState(self.arrays)
+
+    @property
+    def address(self) -> int:
+        """Of the header: what compiled entries take. Valid as long as this object lives."""
+        return int(self.header.ctypes.data)
+
+    @property
+    def control(self) -> np.ndarray:
+        """The engine's registers, one row."""
+        return self.arrays["control"]
+
+    def used_rows(self, name: str) -> int:
+        """How many rows of an authoritative table have ever been used."""
+        counters = self.arrays["counters"][0]
+        counts = {
+            "accounts": counters["account_count"],
+            "wallets": counters["account_count"] * self.asset_count,
+            "settings": counters["settings_count"],
+            "positions": counters["position_count"],
+            "orders": counters["order_high"],
+            "levels": counters["level_high"],
+        }
+        return int(counts.get(name, len(self.arrays[name])))
+
+    def _allocate(self, name: str, rows: int) -> None:
+        array = np.zeros(rows, dtype=TABLES[name])
+        if name in ("level_links",):
+            array["next_level"] = NO_ROW
+        old = self.arrays.get(name)
+        if old is not None:
+            kept = min(len(old), rows)
+            array[:kept] = old[:kept]
+        self._set(name, array)
+
+    def _set(self, name: str, array: np.ndarray) -> None:
+        self.arrays[name] = array
+        index = 3 * TABLE_INDEX[name]
+        self.header[index : index + 3] = (array.ctypes.data, len(array), array.dtype.itemsize)
+
+    def lend(self, commands: np.ndarray, results: np.ndarray) -> None:
+        """Let the kernel read these commands and write these results in place; the caller keeps both alive."""
+        self._set("commands", commands)
+        self._set("results", results)
+
+    def grow(self, name: str, rows_more: int) -> None:
+        """Make room for `rows_more` further rows, at least doubling; dependents follow."""
+        have = len(self.arrays[name])
+        if name == "accounts":
+            wanted = min(max(2 * have, rows_more), ACCOUNTS_MAX)
+        else:
+            wanted = max(2 * have, have + rows_more)
+        self._allocate(name, wanted)
+        self._allocate_dependents()
+        if name == "orders":
+            self._rebuild_order_map()
+        if name == "settings":
+            self._rebuild_settings_map()
+
+    def refresh_pure(self) -> None:
+        """The plain view over the arrays as they now are; its undo log is kept."""
+        log = self.pure.undo_log
+        self.pure = PureState(self.arrays)
+        self.pure.undo_log.extend(log)
+
+    def _allocate_dependents(self) -> None:
+        accounts = len(self.arrays["accounts"])
+        for name, rows in (
+            ("wallets", accounts * self.asset_count),
+            ("stamps", accounts),
+            ("touched", accounts),
+            ("level_links", len(self.arrays["levels"]) * LINK_HEIGHT),
+            ("order_map", _map_cells(len(self.arrays["orders"]))),
+            ("settings_map", _map_cells(len(self.arrays["settings"]))),
+        ):
+            if len(self.arrays[name]) < rows:
+                self._allocate(name, rows)
+
+    def _rebuild_order_map(self) -> None:
+        orders = self.arrays["orders"]
+        live = np.flatnonzero((orders["order_id"] != 0) & ((orders["level"] != NO_ROW) | (orders["is_conditional"] != 0)))
+        cells = self.arrays["order_map"]
+        cells[:] = 0
+        mask = len(cells) - 1
+        for row in live.tolist():
+            order_id = int(orders["order_id"][row])
+            _put(cells, ((order_id >> 10) + (order_id & 1023) * 7919) & mask, mask, order_id, row)
+
+    def _rebuild_settings_map(self) -> None:
+        cells = self.arrays["settings_map"]
+        cells[:] = 0
+        mask = len(cells) - 1
+        settings = self.arrays["settings"]
+        count = int(self.arrays["counters"]["settings_count"][0])
+        keys = settings["account"][:count].astype(np.int64) * SYMBOLS_MAX + settings["symbol"][:count] + 1
+        for row, key in enumerate(keys.tolist()):
+            home = ((((key & (2**30 - 1)) * 2_654_435_761) >> 18) ^ (key >> 30)) & mask
+            _put(cells, home, mask, key, row)
+
+    def digest(self) -> str:
+        """The state hash: SHA-256 over the used authoritative rows."""
+        digest = hashlib.sha256()
+        for name in AUTHORITATIVE:
+            digest.update(name.encode())
+            digest.update(self.arrays[name][: self.used_rows(name)].tobytes())
+        return digest.hexdigest()
+
+    def to_bytes(self, rulebook_hash: str) -> bytes:
+        """Everything that a restore needs, compressed, with version, rulebook hash and checksum."""
+        parts = [struct.pack("<I64s", FORMAT_VERSION, rulebook_hash.encode())]
+        for name in (*AUTHORITATIVE, *DERIVED):
+            array = self.arrays[name]
+            rows = self.used_rows(name) if name in AUTHORITATIVE else len(array)
+            raw = array[:rows].tobytes()
+            parts.append(struct.pack("<16sQQ", name.encode(), len(array), rows))
+            parts.append(raw)
+        body = zlib.compress(b"".join(parts), 1)
+        return _MAGIC + hashlib.sha256(body).digest() + body
+
+    def load_bytes(self, data: bytes, rulebook_hash: str) -> None:
+        """Replace every table by those of a snapshot of the same format version and rulebook."""
+        if not data.startswith(_MAGIC):
+            raise SnapshotError("these bytes are not a snapshot: they do not begin with 'isocross-state'")
+        checksum, body = data[len(_MAGIC) : len(_MAGIC) + 32], data[len(_MAGIC) + 32 :]
+        if hashlib.sha256(body).digest() != checksum:
+            raise SnapshotError("the snapshot is damaged: its checksum does not match its content")
+        raw = memoryview(zlib.decompress(body))
+        version, found_hash = struct.unpack_from("<I64s", raw)
+        if version != FORMAT_VERSION:
+            raise SnapshotError(f"the snapshot has format version {version}; this program reads {FORMAT_VERSION}")
+        if found_hash.rstrip(b"\0").decode() != rulebook_hash:
+            raise SnapshotError(
+                f"the snapshot was made under another rulebook (hash {found_hash.rstrip(bytes(1)).decode()[:12]}…, "
+                f"here {rulebook_hash[:12]}…)"
+            )
+        offset = struct.calcsize("<I64s")
+        for name in (*AUTHORITATIVE, *DERIVED):
+            _, capacity, rows = struct.unpack_from("<16sQQ", raw, offset)
+            offset += struct.calcsize("<16sQQ")
+            array = np.zeros(capacity, dtype=TABLES[name])
+            size = rows * array.dtype.itemsize
+            array[:rows] = np.frombuffer(raw[offset : offset + size], dtype=TABLES[name])
+            offset += size
+            self._set(name, array)
+        for name in SCRATCH:
+            if name not in _BORROWED:
+                self._set(name, np.zeros(len(self.arrays[name]), dtype=TABLES[name]))
+        self._allocate_dependents()
+        self.pure = PureState(self.arrays)
+
+    def used_bytes(self) -> dict[str, bytes]:
+        """The used rows of every authoritative table and the maps in full: what a preview must leave identical."""
+        kept = {name: self.arrays[name][: self.used_rows(name)].tobytes() for name in AUTHORITATIVE}
+        return kept | {name: self.arrays[name].tobytes() for name in DERIVED}
+
+
+def _map_cells(rows: int) -> int:
+    """A power of two of at least twice the rows: the maps stay at most half full."""
+    return 1 << max(4, (2 * rows - 1).bit_length())
+
+
+def _put(cells: np.ndarray, cell: int, mask: int, key: int, row: int) -> None:
+    while cells["key"][cell] != 0:
+        cell = (cell + 1) & mask
+    cells[cell] = (key, row)
+
+
+def _write_rules(arrays, rulebook: Rulebook, symbols: list[SymbolRules], allocate) -> None:
+    engine = arrays["engine"]
+    for column in (
+        "leverage_max",
+        "margin_call_ratio_e8",
+        "default_leverage",
+        "default_margin_mode",
+        "isolated_fill_basis",
+        "isolated_funding_source",
+        "fee_basis",
+        "liquidation_ladder",
+        "cross_liquidation_order",
+        "liquidation_pays_trading_fee",
+        "remainder_to",
+        "adl_ranking",
+    ):
+        engine[column][0] = int(getattr(rulebook, column))
+    engine["asset_count"][0] = len(rulebook.margin_assets)
+    engine["symbol_count"][0] = len(symbols)
+    allocate("brackets", sum(len(rules.brackets) for rules in symbols))
+    brackets, table = arrays["brackets"], arrays["symbols"]
+    next_bracket = 0
+    for row, rules in enumerate(symbols):
+        for column in (
+            "tick_e8",
+            "step_e8",
+            "tick_value_e8",
+            "price_max_ticks",
+            "price_max_e8",
+            "min_notional_e8",
+            "maker_fee_rate_e8",
+            "taker_fee_rate_e8",
+            "liquidation_fee_rate_e8",
+            "market_bound_rate_e8",
+            "funding_cap_rate_e8",
+            "funding_floor_rate_e8",
+            "contract_kind",
+        ):
+            table[column][row] = int(getattr(rules, column))
+        table["lots_max"][row] = rules.lots_max
+        table["asset"][row] = rulebook.margin_assets.index(rules.margin_asset)
+        table["first_bracket"][row] = next_bracket
+        table["bracket_count"][row] = len(rules.brackets)
+        for column in ("first_position", "last_position", "first_conditional"):
+            table[column][row] = NO_ROW
+        for bracket in rules.brackets:
+            for column in ("floor_e8", "rate_e8", "deduction_e8", "cap_e8", "leverage_max"):
+                brackets[column][next_bracket] = getattr(bracket, column)
+            next_bracket += 1
+
+
+def _write_system_accounts(arrays, symbol_count: int) -> None:
+    """The fund and the house: open, unjudged, with a flat cross position in every symbol (rows 2·symbol + account)."""
+    counters, accounts, settings, positions = (arrays[n] for n in ("counters", "accounts", "settings", "positions"))
+    counters["account_count"] = FIRST_USER_ACCOUNT
+    counters["settings_count"] = counters["position_count"] = counters["level_high"] = 2 * symbol_count
+    counters["level_count"] = 2 * symbol_count
+    counters["first_free_order"] = counters["first_free_level"] = NO_ROW
+    for account in range(FIRST_USER_ACCOUNT):
+        accounts["is_open"][account] = accounts["is_house"][account] = 1
+        accounts["first_position"][account] = account
+        accounts["last_position"][account] = 2 * (symbol_count - 1) + account
+        accounts["position_count"][account] = symbol_count
+    for row in range(2 * symbol_count):
+        symbol, account = divmod(row, 2)
+        for column in ("both_cross", "both_isolated", "long_cross", "long_isolated", "short_cross", "short_isolated"):
+            settings[column][row] = NO_ROW
+        settings["account"][row] = positions["account"][row] = account
+        settings["symbol"][row] = positions["symbol"][row] = symbol
+        settings["leverage"][row] = positions["leverage"][row] = 1
+        settings["margin_mode"][row] = positions["margin_mode"][row] = int(MarginMode.CROSS)
+        settings["both_cross"][row] = positions["settings"][row] = row
+        positions["is_house"][row] = 1
+        positions["next_in_account"][row] = row + 2 if symbol + 1 < symbol_count else NO_ROW
+        positions["next_in_symbol"][row] = row + 1 if account == 0 else NO_ROW
+        positions["first_order"][row] = positions["last_order"][row] = NO_ROW
+    symbols = arrays["symbols"]
+    for symbol in range(symbol_count):
+        symbols["first_position"][symbol], symbols["last_position"][symbol] = 2 * symbol, 2 * symbol + 1
+    levels = arrays["levels"]
+    for row in range(2 * symbol_count):
+        levels["first_order"][row] = levels["last_order"][row] = levels["next_free"][row] = NO_ROW

@@ -1,0 +1,113 @@
+"""Exits: what closing the position at a price pays, and the price that pays what is wanted.
+
+Responsible for: Target, by price, by return (ROE) or by money. Must not: contain a formula, choose a margin mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import InputError
+from ..kernel import margin as formulas
+from ..units import ONE_E8, Amount, format_e8
+from . import inputs
+from .liq_result import LiqColumn, Target
+from .setup import Setup
+
+
+def target_of(
+    setup: Setup,
+    target: Amount | None,
+    roe: Amount | None,
+    pnl: Amount | None,
+    columns: Sequence[LiqColumn],
+) -> Target | None:
+    """The exit asked for, by price, by return or by money."""
+    if sum(one is not None for one in (target, roe, pnl)) > 1:
+        raise InputError("target: say at most one of --target, --roe and --pnl")
+    rules = setup.rules
+    basis_e8 = int(formulas.initial_margin_e8(abs(setup.entry_cost_e8), setup.leverage))
+    if target is not None:
+        ticks = inputs.to_price_ticks(target, rules, "target")
+        return _exit(setup, "target", ticks * rules.tick_e8, ticks, basis_e8, columns)
+    if roe is not None:
+        rate_e8 = inputs.to_return_e8(roe)
+        wanted_e8 = int(formulas.rate_up_e8(basis_e8, rate_e8)) if rate_e8 >= 0 else -(basis_e8 * -rate_e8 // ONE_E8)
+        return _exit_for(setup, "roe", rate_e8, wanted_e8, basis_e8, columns)
+    if pnl is not None:
+        wanted_e8 = inputs.to_signed_money_e8(pnl, "pnl")
+        return _exit_for(setup, "pnl", wanted_e8, wanted_e8, basis_e8, columns)
+    return None
+
+
+def _exit_for(
+    setup: Setup,
+    asked: str,
+    said_e8: int,
+    wanted_pnl_e8: int,
+    basis_e8: int,
+    columns: Sequence[LiqColumn],
+) -> Target:
+    """The worst tick that still pays the PnL: a bankruptcy limit with the wanted PnL taken out of nothing."""
+    rules = setup.rules
+    ticks = int(
+        formulas.bankruptcy_limit_ticks(
+            rules.contract_kind,
+            setup.lots,
+            setup.entry_cost_e8,
+            -wanted_pnl_e8,
+            rules.tick_value_e8,
+            rules.price_max_ticks,
+        )
+    )
+    reason = ""
+    if ticks < 1:
+        reason = "a short earns at most its entry value, at a price of 0"
+    elif ticks > rules.price_max_ticks:
+        reason = f"it takes a price above {format_e8(rules.price_max_e8)}, the highest of {rules.symbol}"
+    elif setup.is_long and wanted_pnl_e8 <= -setup.entry_cost_e8:
+        reason = f"a long loses at most its entry value, {format_e8(setup.entry_cost_e8)}"
+    elif not setup.is_long and ticks == rules.price_max_ticks and wanted_pnl_e8 <= _pnl_at_e8(setup, ticks + 1):
+        reason = f"it takes a price above {format_e8(rules.price_max_e8)}, the highest of {rules.symbol}"
+    if reason:
+        return Target(asked, said_e8, None, None, None, None, basis_e8, reason)
+    return _exit(setup, asked, said_e8, ticks, basis_e8, columns)
+
+
+def _exit(
+    setup: Setup,
+    asked: str,
+    said_e8: int,
+    ticks: int,
+    basis_e8: int,
+    columns: Sequence[LiqColumn],
+) -> Target:
+    """What closing everything at a tick pays, and which modes die on the way there."""
+    rules = setup.rules
+    price_e8 = ticks * rules.tick_e8
+    pnl_e8 = _pnl_at_e8(setup, ticks)
+    value_e8 = int(formulas.fill_value_e8(rules.contract_kind, abs(setup.lots), ticks, rules.tick_value_e8))
+    exit_fee_e8 = int(formulas.rate_up_e8(value_e8, setup.acceptance_fee_rate_e8))
+    dead = tuple(
+        column.mode
+        for column in columns
+        if column.liquidation.price_e8 is not None
+        and (price_e8 <= column.liquidation.price_e8 if setup.is_long else price_e8 >= column.liquidation.price_e8)
+    )
+    return Target(
+        asked=asked,
+        wanted_e8=said_e8,
+        price_e8=price_e8,
+        pnl_e8=pnl_e8,
+        pnl_after_fees_e8=pnl_e8 - setup.entry_fee_e8 - exit_fee_e8,
+        roe_e8=pnl_e8 * ONE_E8 // basis_e8,
+        roe_basis_e8=basis_e8,
+        liquidated_before=dead,
+    )
+
+
+def _pnl_at_e8(setup: Setup, ticks: int) -> int:
+    """Realized PnL of closing everything at an order price, before fees."""
+    rules = setup.rules
+    value_e8 = int(formulas.fill_value_e8(rules.contract_kind, abs(setup.lots), ticks, rules.tick_value_e8))
+    return (value_e8 if setup.is_long else -value_e8) - setup.entry_cost_e8

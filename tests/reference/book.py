@@ -1,0 +1,404 @@
+"""Book of the reference model: acceptance, matching, cancelling. docs/reference/commands.md, "Orders".
+
+Responsible for: the checks of an order, one match after another, what is left of the order. Must not: judge a pocket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from isocross.codes import EventKind, OrderType, PositionSide, Reason, Refusal, SelfTradePrevention, Side, TimeInForce
+from isocross.kernel.schema import FUND_ACCOUNT
+from isocross.limits import ACCOUNT_NOTIONAL_MAX_E8, ORDERS_PER_SYMBOL_MAX
+
+from .formulas import (
+    ONE,
+    Fill,
+    cap_at_leverage,
+    ceil_div,
+    close_fill,
+    fee_of,
+    floor_div,
+    notional,
+    open_fill,
+    sign_of,
+    transfer_of,
+    value_down,
+)
+from .state import Order, Position, State
+
+
+@dataclass(frozen=True)
+class Request:
+    """An order before it is accepted."""
+
+    order_id: int
+    account: int
+    symbol: int
+    side: int
+    order_type: int
+    time_in_force: int
+    position_side: int
+    price: int
+    lots: int
+    is_reduce_only: bool
+    self_trade_prevention: int
+    is_ladder: bool = False
+
+
+class Book(State):
+    # The book
+
+    def levels(self, symbol: int, side: int) -> dict[int, list[Order]]:
+        return self.books[symbol][side]
+
+    def level_lots(self, symbol: int, side: int, price: int) -> int:
+        return sum(order.lots for order in self.levels(symbol, side).get(price, []))
+
+    def crossing_levels(self, symbol: int, side: int, limit: int) -> list[int]:
+        """Prices at which an order of `side` with this limit would trade, best first."""
+        if side == Side.BUY:
+            return sorted(price for price in self.levels(symbol, Side.SELL) if price <= limit)
+        return sorted((price for price in self.levels(symbol, Side.BUY) if price >= limit), reverse=True)
+
+    def best_order(self, taker: Order) -> Order | None:
+        levels = self.levels(taker.symbol, 1 - taker.side)
+        if not levels:
+            return None
+        best = min(levels) if taker.side == Side.BUY else max(levels)
+        crosses = best <= taker.price if taker.side == Side.BUY else best >= taker.price
+        return levels[best][0] if crosses else None
+
+    def market_limit(self, symbol: int, side: int, lots: int) -> int | None:
+        """Price of the deepest opposite level that `lots` need, within the bound around mark. None: there is no level."""
+        rules, mark = self.symbols[symbol], self.mark[symbol]
+        bound = rules.market_bound_rate_e8
+        if side == Side.BUY:
+            furthest = floor_div(mark * (ONE + bound), ONE * rules.tick_e8)
+        else:
+            furthest = ceil_div(mark * (ONE - bound), ONE * rules.tick_e8)
+        limit, found = None, 0
+        for price in self.crossing_levels(symbol, side, furthest):
+            if found >= lots:
+                break
+            limit = price
+            found += self.level_lots(symbol, 1 - side, price)
+        return limit
+
+    def emit_level(self, symbol: int, side: int, price: int) -> None:
+        lots = self.level_lots(symbol, side, price)
+        self.emit(EventKind.BOOK_LEVEL, symbol=symbol, side=side, price_ticks=price, lots=lots)
+
+    def leave_book(self, order: Order) -> None:
+        level = self.levels(order.symbol, order.side)[order.price]
+        level.remove(order)
+        if not level:
+            del self.levels(order.symbol, order.side)[order.price]
+        order.position.orders.remove(order)
+        order.is_resting = False
+        del self.orders[order.order_id]
+
+    def cancel(self, order: Order, reason: Reason) -> None:
+        """A resting order or a conditional goes."""
+        self.branch(f"cancel {reason.name}")
+        if order.trigger:
+            del self.orders[order.order_id]
+        else:
+            self.leave_book(order)
+        self.emit(
+            EventKind.CANCELLED, account=order.account, symbol=order.symbol, order_id=order.order_id, side=order.side,
+            price_ticks=order.trigger or order.price, lots=order.lots, code=reason,
+        )
+        if not order.trigger:
+            self.emit_level(order.symbol, order.side, order.price)
+
+    # Acceptance
+
+    def order_count(self, account: int, symbol: int) -> int:
+        """Resting orders and conditionals."""
+        return sum(1 for order in self.orders.values() if order.account == account and order.symbol == symbol)
+
+    def is_user(self, account: int) -> bool:
+        """Whether a command may name this account as its own."""
+        return account in self.accounts and account != FUND_ACCOUNT
+
+    def order_refusals(self, request: Request) -> Iterator[Refusal]:
+        """Every check of PLACE_ORDER in the order of codes.Refusal; what comes after a refusal may assume nothing."""
+        if not self.is_user(request.account):
+            yield Refusal.UNKNOWN_ACCOUNT
+        if not 0 <= request.symbol < len(self.symbols):
+            yield Refusal.UNKNOWN_SYMBOL
+        if request.side not in (Side.BUY, Side.SELL):
+            yield Refusal.UNKNOWN_SIDE
+        if request.order_type not in (OrderType.LIMIT, OrderType.MARKET):
+            yield Refusal.UNKNOWN_ORDER_TYPE
+        is_limit = request.order_type == OrderType.LIMIT
+        if is_limit and request.time_in_force not in (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTX):
+            yield Refusal.UNKNOWN_TIME_IN_FORCE
+        if request.position_side != PositionSide.BOTH:
+            yield Refusal.POSITION_SIDE_MISMATCH
+        rules, mark = self.symbols[request.symbol], self.mark[request.symbol]
+        if mark == 0:
+            yield Refusal.NO_MARK_PRICE
+        if is_limit and request.price <= 0:
+            yield Refusal.PRICE_NOT_POSITIVE
+        if is_limit and request.price > rules.price_max_ticks:
+            yield Refusal.PRICE_TOO_LARGE
+        if request.lots <= 0:
+            yield Refusal.QUANTITY_NOT_POSITIVE
+        if request.lots > rules.lots_max:
+            yield Refusal.QUANTITY_TOO_LARGE
+        house = self.is_house(request.account)
+        value = request.lots * request.price * rules.tick_value_e8
+        if not is_limit:
+            value = value_down(request.lots * rules.step_e8, mark)
+        if value < rules.min_notional_e8 and not request.is_reduce_only and not house:
+            yield Refusal.NOTIONAL_TOO_SMALL
+        row = self.peek(request.account, request.symbol)
+        if request.is_reduce_only and row.lots * sign_of(request.side) >= 0:
+            yield Refusal.REDUCE_ONLY_REJECTED
+        limit = request.price
+        if is_limit:
+            crossing = self.crossing_levels(request.symbol, request.side, limit)
+            if request.time_in_force == TimeInForce.GTX and crossing:
+                yield Refusal.POST_ONLY_TAKES
+            offered = sum(self.level_lots(request.symbol, 1 - request.side, price) for price in crossing)
+            if request.time_in_force == TimeInForce.FOK and offered < request.lots:
+                yield Refusal.FILL_OR_KILL_UNFILLED
+        else:
+            found = self.market_limit(request.symbol, request.side, request.lots)
+            if found is None:
+                yield Refusal.NO_LIQUIDITY
+            limit = found
+        if not house and self.order_count(request.account, request.symbol) >= ORDERS_PER_SYMBOL_MAX:
+            yield Refusal.TOO_MANY_ORDERS
+        if not house and not request.is_reduce_only:
+            yield from self.margin_refusals(request, row, limit)
+
+    def margin_refusals(self, request: Request, row: Position, limit: int) -> Iterator[Refusal]:
+        """F15 and the caps, for an order that opens."""
+        opening = self.opening_lots(row, request.side, request.lots)
+        if opening == 0:
+            return
+        rules, mark, asset = self.symbols[row.symbol], self.mark[row.symbol], self.asset_of[row.symbol]
+        bids, asks = (request.lots, 0) if request.side == Side.BUY else (0, request.lots)
+        after = self.required_lots(row, bids, asks)
+        cap = cap_at_leverage(rules, self.leverage(row.account, row.symbol))
+        if notional(rules, after, mark) > cap or after > rules.lots_max:
+            yield Refusal.BRACKET_EXCEEDED
+        total = after * rules.price_max_ticks * rules.tick_value_e8
+        for other in self.rows(row.account):
+            if other is not row:
+                other_rules = self.symbols[other.symbol]
+                total += self.required_lots(other) * other_rules.price_max_ticks * other_rules.tick_value_e8
+        if total > ACCOUNT_NOTIONAL_MAX_E8:
+            yield Refusal.ACCOUNT_TOO_LARGE
+        loss = self.open_loss(row.symbol, request.side, opening, limit)
+        need = self.initial_margin(row, request.side, request.lots, loss) - self.initial_margin(row)
+        need += fee_of(rules, self.rulebook.fee_basis, opening, limit, mark, rules.taker_fee_rate_e8)
+        room = self.available(row.account, asset)
+        if row.is_isolated:
+            room = min(room, self.free_of_maintenance(row.account, asset))
+        if need > room:
+            yield Refusal.MARGIN_INSUFFICIENT
+
+    def place(self, request: Request) -> None:
+        """Past validation: accept, match, and what becomes of the rest."""
+        row = self.row(request.account, request.symbol)
+        limit = request.price
+        if request.order_type == OrderType.MARKET:
+            found = self.market_limit(request.symbol, request.side, request.lots)
+            assert found is not None
+            limit = found
+        opening = 0 if request.is_reduce_only else self.opening_lots(row, request.side, request.lots)
+        order = Order(
+            order_id=request.order_id, account=request.account, symbol=request.symbol, side=request.side,
+            order_type=request.order_type, price=limit, lots=request.lots, position=row,
+            is_reduce_only=request.is_reduce_only, self_trade_prevention=request.self_trade_prevention,
+            open_loss=self.open_loss(request.symbol, request.side, opening, limit) if opening else 0,
+            is_ladder=request.is_ladder,
+        )
+        row.orders.append(order)
+        self.emit(
+            EventKind.ACCEPTED, account=order.account, symbol=order.symbol, order_id=order.order_id, side=order.side,
+            price_ticks=limit, lots=order.lots, code=order.order_type,
+        )
+        self.match(order)
+        if order not in row.orders:
+            return
+        immediate = request.order_type == OrderType.MARKET or request.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
+        if order.is_reduce_only and row.lots * sign_of(order.side) >= 0:
+            self.branch("reduce-only rest with nothing left")
+            self.expire(order, Reason.REDUCE_ONLY_NOTHING_LEFT)
+        elif immediate:
+            self.expire(order, Reason.IMMEDIATE_REST)
+        else:
+            order.is_resting = True
+            self.orders[order.order_id] = order
+            self.levels(order.symbol, order.side).setdefault(order.price, []).append(order)
+            self.emit_level(order.symbol, order.side, order.price)
+
+    def expire(self, order: Order, reason: Reason) -> None:
+        """The rest of a taker goes. A liquidation order goes silently."""
+        if order.is_liquidation:
+            return
+        self.branch(f"expire {reason.name}")
+        order.position.orders.remove(order)
+        self.emit(
+            EventKind.EXPIRED, account=order.account, symbol=order.symbol, order_id=order.order_id, side=order.side,
+            price_ticks=order.price, lots=order.lots, code=reason,
+        )
+
+    # Matching
+
+    def match(self, taker: Order) -> None:
+        """Trade until the taker is filled, gone, or crosses nothing."""
+        while taker.lots > 0:
+            maker = self.best_order(taker)
+            if maker is None:
+                return
+            if maker.account == taker.account and taker.self_trade_prevention != SelfTradePrevention.NONE:
+                prevention = taker.self_trade_prevention
+                if prevention != SelfTradePrevention.EXPIRE_TAKER:
+                    self.cancel(maker, Reason.SELF_TRADE)
+                if prevention != SelfTradePrevention.EXPIRE_MAKER:
+                    self.expire(taker, Reason.SELF_TRADE)
+                    return
+                continue
+            if taker.is_reduce_only and self.closable(taker) == 0:
+                self.expire(taker, Reason.REDUCE_ONLY_NOTHING_LEFT)
+                return
+            if maker.is_reduce_only and self.closable(maker) == 0:
+                self.cancel(maker, Reason.REDUCE_ONLY_NOTHING_LEFT)
+                continue
+            lots = min(taker.lots, maker.lots)
+            for order in (taker, maker):
+                if self.closable(order) > 0:
+                    lots = min(lots, self.closable(order))
+            reason = self.objection(taker, lots, maker.price, is_maker=False)
+            if reason != Reason.NONE:
+                self.expire(taker, reason)
+                return
+            reason = self.objection(maker, lots, maker.price, is_maker=True)
+            if reason != Reason.NONE:
+                self.cancel(maker, reason)
+                continue
+            self.trade(taker, maker, lots)
+
+    @staticmethod
+    def closable(order: Order) -> int:
+        """Lots of the position that this order's side closes."""
+        return abs(order.position.lots) if order.position.lots * sign_of(order.side) < 0 else 0
+
+    def trading_fee(self, order: Order, lots: int, price: int, is_maker: bool) -> int:
+        """F17; a liquidation order's fee is not this one's business."""
+        if self.is_free(order.account):
+            return 0
+        rules = self.symbols[order.symbol]
+        rate = rules.maker_fee_rate_e8 if is_maker else rules.taker_fee_rate_e8
+        return fee_of(rules, self.rulebook.fee_basis, lots, price, self.mark[order.symbol], rate)
+
+    def outcome(self, order: Order, lots: int, price: int, fee: int) -> Fill:
+        """What a fill makes of the order's position."""
+        row, rules = order.position, self.symbols[order.symbol]
+        signed_lots = sign_of(order.side) * lots
+        signed_trade = signed_lots * price * rules.tick_value_e8
+        if self.closable(order) > 0:
+            return close_fill(row.lots, row.cost, row.wallet, lots, signed_trade, fee, row.is_isolated, order.is_liquidation)
+        transfer = self.transfer(order, lots, price) if row.is_isolated else 0
+        return open_fill(row.lots, row.cost, row.wallet, signed_lots, signed_trade, transfer, fee)
+
+    def transfer(self, order: Order, lots: int, price: int) -> int:
+        """F16."""
+        leverage = self.leverage(order.account, order.symbol)
+        basis = self.rulebook.isolated_fill_basis
+        return transfer_of(self.symbols[order.symbol], basis, order.side, lots, price, self.mark[order.symbol], leverage)
+
+    def objection(self, order: Order, lots: int, price: int, is_maker: bool) -> Reason:
+        """F18: why this side may not be filled."""
+        if order.is_liquidation or self.is_free(order.account):
+            return Reason.NONE
+        row, rules, asset = order.position, self.symbols[order.symbol], self.asset_of[order.symbol]
+        if row.is_isolated and row.lots and row.wallet + row.lots * price * rules.tick_value_e8 - row.cost < 0:
+            self.branch("objection: isolated past bankruptcy")
+            return Reason.WOULD_BANKRUPT
+        fee = self.trading_fee(order, lots, price, is_maker)
+        fill = self.outcome(order, lots, price, fee)
+        after = self.wallet(order.account, asset) + fill.cross + self.pool_profit(order.account, asset)
+        if not row.is_isolated:
+            trial = Position(row.account, row.symbol, row.mode, fill.lots, fill.cost)
+            after += self.profit(trial) - self.profit(row)
+        bankrupt = after < 0
+        unmargined = False
+        if row.is_isolated and fill.is_opening:
+            held = order.lots, order.open_loss
+            self.shrink(order, lots)
+            unmargined = fill.moved + fee > self.max_add_margin(order.account, asset)
+            order.lots, order.open_loss = held
+        if bankrupt and unmargined:
+            self.branch("objection: pool and margin both fail")
+        if bankrupt:
+            self.branch("objection: pool below zero")
+            return Reason.WOULD_BANKRUPT
+        return Reason.CANNOT_BE_MARGINED if unmargined else Reason.NONE
+
+    def liquidation_trading_fee(self, order: Order, lots: int, price: int) -> int:
+        """Column liquidation_pays_trading_fee: the taker fee, as far as the judged pocket's balance at mark after the fill goes."""
+        if not self.rulebook.liquidation_pays_trading_fee:
+            return 0
+        row = order.position
+        pocket = self.pocket_of(row)
+        fill = self.outcome(order, lots, price, 0)
+        trial = Position(row.account, row.symbol, row.mode, fill.lots, fill.cost)
+        balance = self.balance(pocket) - self.profit(row) + self.profit(trial)
+        balance += fill.wallet - row.wallet + fill.cross
+        return min(self.trading_fee(order, lots, price, is_maker=False), max(0, balance))
+
+    def trade(self, taker: Order, maker: Order, lots: int) -> None:
+        """One match and all that it says."""
+        price, symbol = maker.price, maker.symbol
+        rules, asset = self.symbols[symbol], self.asset_of[symbol]
+        filled_at = len(self.events)
+        filled: list[dict[str, int]] = []
+        for order, other in ((taker, maker), (maker, taker)):
+            row = order.position
+            if order.is_liquidation:
+                fee = self.liquidation_trading_fee(order, lots, price)
+            else:
+                fee = self.trading_fee(order, lots, price, is_maker=order is maker)
+            fill = self.outcome(order, lots, price, fee)
+            if fill.lots == 0 and order.lots > lots and not order.is_reduce_only and not order.is_liquidation:
+                self.branch("flip through zero")
+            self.shrink(order, lots)
+            row.lots, row.cost, row.wallet = fill.lots, fill.cost, fill.wallet
+            self.wallets[row.account, asset] = self.wallet(row.account, asset) + fill.cross
+            self.fees[asset] += fee
+            filled.append(
+                {
+                    "account": order.account, "counterparty": other.account, "symbol": symbol, "order_id": order.order_id,
+                    "side": order.side, "price_ticks": price, "lots": lots, "value_e8": lots * price * rules.tick_value_e8,
+                    "amount_e8": fill.realized, "fee_e8": fee, "is_maker": int(order is maker),
+                }
+            )
+            if not fill.is_opening and row.is_isolated and not order.is_liquidation and fill.moved == 0 and fill.realized < 0:
+                self.branch("isolated close, nothing back")
+            self.emit_moved(row, fill.moved, Reason.ISOLATED_FILL if fill.is_opening else Reason.ISOLATED_CLOSE)
+            self.emit_position(row)
+            self.emit_wallet(row.account, asset, fill.cross, Reason.TRADE)
+            self.touch(order.account)
+        effects = self.events[filled_at:]
+        del self.events[filled_at:]
+        for fields in filled:
+            self.emit(EventKind.FILLED, **fields)
+        self.events.extend(effects)
+        if maker.lots == 0:
+            self.leave_book(maker)
+        self.emit_level(symbol, maker.side, price)
+        if taker.lots == 0 and not taker.is_liquidation:
+            taker.position.orders.remove(taker)
+        for order in (taker, maker):
+            for resting in order.position.resting():
+                if resting.is_reduce_only and self.closable(resting) == 0:
+                    self.cancel(resting, Reason.REDUCE_ONLY_NOTHING_LEFT)
+
