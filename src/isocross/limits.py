@@ -6,8 +6,8 @@ The arithmetic. Int64 holds ±2^63 ≈ 9.22e18. Money is × 10^8, so that is ±9
   one position or order   |lots| × price_max × tick value ≤ NOTIONAL_MAX_E8 = 2^59   (5.7 billion)
   one account             Σ of those over all its positions and orders ≤ ACCOUNT_NOTIONAL_MAX_E8 = 2^61
   one wallet              ≤ WALLET_MAX_E8 = 2^60; balance = wallet + Σ uPnL ≤ 2^60 + 2^61 < 2^62
-  quantity × 10^8         ≤ 2^62; `mul_e8` splits both factors at 10^8, so every partial product is below the
-                          result or below 2^62 (fixed.py)
+  quantity × 10^8         ≤ 2^60; `mul_e8` splits both factors at 10^8, so every partial product is below the
+                          result or below 2^62 (fixed.py); a quantity is also a divisor, hence 2^60
 Prices above a symbol's `price_max` are refused, so no later mark can push a position over its bound.
 """
 
@@ -19,7 +19,7 @@ NOTIONAL_MAX_E8 = 2**59
 ACCOUNT_NOTIONAL_MAX_E8 = 2**61
 WALLET_MAX_E8 = 2**60
 NET_DEPOSITS_MAX_E8 = 2**62
-QUANTITY_MAX_E8 = 2**62
+QUANTITY_MAX_E8 = 2**60
 PRICE_MAX_E8 = 10**16  # 100 million per unit
 LEVERAGE_MAX = 1_000
 MUL_DIV_DIVISOR_MAX = 2**60  # a divisor this small leaves room for one binary digit a step
@@ -40,4 +40,5 @@ assert NOTIONAL_MAX_E8 * 4 == ACCOUNT_NOTIONAL_MAX_E8
 assert WALLET_MAX_E8 + ACCOUNT_NOTIONAL_MAX_E8 < 2**62
 assert SEQUENCE_MAX * ORDER_IDS_PER_COMMAND <= 2**53, "order ids stay exact in JavaScript"
 assert 2 * LADDER_LEVELS_MAX + 2 <= ORDER_IDS_PER_COMMAND
+assert QUANTITY_MAX_E8 <= MUL_DIV_DIVISOR_MAX
 assert PRICE_MAX_E8 // ONE_E8 * (ONE_E8 - 1) < 2**62

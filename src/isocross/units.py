@@ -64,11 +64,20 @@ def to_grid(value: Amount, grid_e8: int, name: str) -> int:
 
     Errors  AmountError when the value does not lie on the grid: it names the value and the grid.
     """
-    number = to_decimal(value, name)
-    if number.as_tuple().exponent < -30:
-        raise AmountError(f"{name}: {value} is finer than {format_e8(grid_e8)}")
-    scaled = int(number.scaleb(30))  # exact: exponent ≥ −30
-    step = grid_e8 * 10**22
+    return _on_grid(to_decimal(value, name), 0, grid_e8, value, name)
+
+
+def _on_grid(number: Decimal, shift: int, grid_e8: int, value: Amount, name: str) -> int:
+    """number × 10^shift ÷ grid, in integers throughout: Decimal arithmetic would round to its context."""
+    sign, digits, exponent = number.as_tuple()
+    assert isinstance(exponent, int)
+    exponent += shift + 8
+    scaled = int("".join(map(str, digits)) or "0") * (-1 if sign else 1)
+    step = grid_e8
+    if exponent >= 0:
+        scaled *= 10**exponent
+    else:
+        step *= 10**-exponent
     if scaled % step:
         raise AmountError(f"{name}: {value} is not a multiple of {format_e8(grid_e8)}")
     return scaled // step
@@ -82,8 +91,7 @@ def to_e8(value: Amount, name: str = "amount") -> int:
 def to_rate_e8(value: Amount, name: str = "rate") -> int:
     """A rate: `0.004`, or text with a percent sign: `0.4%`."""
     if isinstance(value, str) and value.strip().endswith("%"):
-        number = to_decimal(value.strip()[:-1], name).scaleb(-2)
-        return to_grid(number, 1, name)
+        return _on_grid(to_decimal(value.strip()[:-1], name), -2, 1, value, name)
     return to_grid(value, 1, name)
 
 

@@ -192,8 +192,7 @@ class Liquidation(Book):
             order_id=0, account=row.account, symbol=row.symbol, side=side, order_type=OrderType.LIMIT, price=limit, lots=lots,
             position=row, is_liquidation=True,
         )
-        cost, held, realized = row.cost, row.lots, 0
-        before = len(self.events)
+        held, before = row.lots, len(self.events)
         self.match(order)
         filled = lots - order.lots
         self.branch("liquidation order filled" if order.lots == 0 else "liquidation order part" if filled else "liquidation order unfilled")
@@ -202,7 +201,7 @@ class Liquidation(Book):
             for event in self.events[before:]
             if event["kind"] == EventKind.FILLED and not event.get("is_maker") and event["account"] == row.account
         )
-        assert abs(held - row.lots) == filled, (cost, realized)
+        assert abs(held - row.lots) == filled
         return value, order.lots == 0
 
     def charge_fee(self, pocket: Pocket, owed: int) -> None:

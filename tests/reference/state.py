@@ -7,9 +7,7 @@ Everything is counted again from the orders and positions each time it is asked 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
-
-from isocross.codes import EventKind, LiquidationLadder, AdlRanking, MarginMode, Reason, Refusal, Side
+from isocross.codes import AdlRanking, EventKind, LiquidationLadder, MarginMode, Reason, Side
 from isocross.kernel.schema import FUND_ACCOUNT, HOUSE_ACCOUNT, NO_ROW
 from isocross.rulebook.model import Rulebook, SymbolRules
 
@@ -19,7 +17,6 @@ from .formulas import (
     maintenance_of,
     notional,
     open_loss_of,
-    part_of,
     released_loss,
     sign_of,
     signed_value,
@@ -112,11 +109,11 @@ class State:
     # Settings and rows
 
     def is_house(self, account: int) -> bool:
-        return self.accounts[account]
+        return self.accounts.get(account, False)
 
     def is_free(self, account: int) -> bool:
         """Outside the margin rules: the fund and every house."""
-        return account == FUND_ACCOUNT or self.accounts[account]
+        return account == FUND_ACCOUNT or self.is_house(account)
 
     def leverage(self, account: int, symbol: int) -> int:
         return self.leverages.get((account, symbol), self.rulebook.default_leverage)

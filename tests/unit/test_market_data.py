@@ -161,19 +161,19 @@ def test_two_symbols_share_their_groups():
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "rows", "interval_ms"),
+    ("name", "kind", "interval_ms"),
     [
-        ("freqtrade_XRP_USDT_USDT-1h-futures.feather", "last", None, HOUR),
-        ("freqtrade_XRP_USDT_USDT-1h-futures.json.gz", "last", None, HOUR),
-        ("freqtrade_XRP_USDT_USDT-1h-mark.feather", "mark", None, HOUR),
-        ("freqtrade_XRP_USDT_USDT-5m-futures.feather", "last", None, 300_000),
-        ("freqtrade_XRP_USDT_USDT-8h-mark.feather", "mark", None, 8 * HOUR),
-        ("lean_hour_adausdt_trade.zip", None, None, HOUR),
+        ("freqtrade_XRP_USDT_USDT-1h-futures.feather", "last", HOUR),
+        ("freqtrade_XRP_USDT_USDT-1h-futures.json.gz", "last", HOUR),
+        ("freqtrade_XRP_USDT_USDT-1h-mark.feather", "mark", HOUR),
+        ("freqtrade_XRP_USDT_USDT-5m-futures.feather", "last", 300_000),
+        ("freqtrade_XRP_USDT_USDT-8h-mark.feather", "mark", 8 * HOUR),
+        ("lean_hour_adausdt_trade.zip", "last", HOUR),
     ],
 )
-def test_original_forms(name, kind, rows, interval_ms):
+def test_original_forms(name, kind, interval_ms):
     bars = read_bars(MARKET / "raw" / name)
-    assert bars.kind == (kind or "last")
+    assert bars.kind == kind
     assert bars.interval_ms == interval_ms
     assert len(bars) > 10
 

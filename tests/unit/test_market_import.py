@@ -110,7 +110,9 @@ def test_binary_and_packed_forms_are_one(tmp_path):
     frame(pl.Series(TIMES, dtype=pl.Datetime("ms", "UTC")).cast(pl.Datetime("ns", "UTC"))).write_ipc(
         tmp_path / "a.feather"
     )
-    frame(pl.Series(TIMES, dtype=pl.Datetime("ms")).cast(pl.Datetime("us"))).write_ipc(tmp_path / "b.feather", compression="lz4")
+    frame(pl.Series(TIMES, dtype=pl.Datetime("ms")).cast(pl.Datetime("us"))).write_ipc(
+        tmp_path / "b.feather", compression="lz4"
+    )
     frame(pl.Series(TIMES, dtype=pl.Int64)).write_parquet(tmp_path / "b.parquet")
     frame(pl.Series([time / 1000 for time in TIMES])).write_parquet(tmp_path / "c.parquet")
     frame().cast({"open": pl.Decimal(30, 10)}).write_parquet(tmp_path / "d.parquet")

@@ -81,6 +81,7 @@ ORDERS_TABLE = TABLE_INDEX["orders"]
 LEVELS_TABLE = TABLE_INDEX["levels"]
 SETTINGS_TABLE = TABLE_INDEX["settings"]
 POSITIONS_TABLE = TABLE_INDEX["positions"]
+UNDO_TABLE = TABLE_INDEX["undo"]
 ACCOUNTS_TABLE = TABLE_INDEX["accounts"]
 
 
@@ -360,7 +361,7 @@ def roll_back(header, until):
     """Entry: put the logged rows back, newest first, until the log is `until` bytes long."""
     s = state_at(header)
     control = s.control.raw(0)
-    log = load_word(header + 24 * TABLE_INDEX["undo"])
+    log = load_word(header + 24 * UNDO_TABLE)
     used = control.undo_used
     while used > until:
         table = load_word(log + used - 8)

@@ -136,7 +136,7 @@ def open_loss_e8(contract_kind, is_buy, lots, step_e8, price_ticks, tick_value_e
 @small
 def released_open_loss_e8(open_loss, lots, rest_lots):
     """Open loss released with `lots` of an order that still has `rest_lots`: floor, the last takes the rest."""
-    if lots >= rest_lots:
+    if lots >= rest_lots or open_loss == 0:
         return open_loss
     return mul_div_down(open_loss, lots, rest_lots)
 
@@ -270,23 +270,22 @@ def bankruptcy_mark_e8(contract_kind, lots, step_e8, entry_cost_e8, backing_e8, 
     assert lots != 0
     if lots > 0:
         owed = entry_cost_e8 - backing_e8  # value at which the balance is exactly 0
-        if owed <= 0:
+        if owed < 0:
             return NO_PRICE
+        if owed >= value_down_e8(contract_kind, lots * step_e8, mark_max_e8):
+            return mark_max_e8
         # ⌊q·m⌋ ≤ owed  ⇔  q·m < owed + 1
         mark = mul_div_up(owed + 1, ONE_E8, lots * step_e8) - 1
-        if mark > mark_max_e8:
-            return mark_max_e8
         if mark < 1:
             return NO_PRICE
         return mark
     covered = backing_e8 - entry_cost_e8  # what the short can pay to buy back
     if covered <= 0:
         return 1
-    # ⌈q·m⌉ ≥ covered  ⇔  q·m > covered − 1
-    mark = mul_div_down(covered - 1, ONE_E8, -lots * step_e8) + 1
-    if mark > mark_max_e8:
+    if value_up_e8(contract_kind, -lots * step_e8, mark_max_e8) < covered:
         return NO_PRICE
-    return mark
+    # ⌈q·m⌉ ≥ covered  ⇔  q·m > covered − 1
+    return mul_div_down(covered - 1, ONE_E8, -lots * step_e8) + 1
 
 
 @kernel

@@ -1,8 +1,8 @@
 """Candles: one file of bars, checked and converted; what every other file of this folder counts in.
 
 Responsible for: which column is what, sorting, exact and conflicting duplicates, the laws of a bar, the interval,
-gaps, and telling a real mark file from a copy of last prices. Must not: fill a gap, change a price (beyond rounding to
-10^-8), decide which file to use.
+gaps, and telling a real mark file from a copy of last prices. Must not: fill a gap, change a price beyond rounding to
+10^-8 (one publisher's range is widened to its open, and a note says so), decide which file to use.
 
 A bar is named by its first moment. `kind` is what the prices are: 'last' (trades) or 'mark'.
 """
@@ -33,6 +33,7 @@ COPY_SHARE_MIN = 0.9  # of the bars that can be compared: from here a mark file 
 _TIME_NAMES = ("opentime", "timestamp", "time", "timems", "unix", "ts", "starttime", "start", "date", "datetime", "t")
 _PRICE_NAMES = {"open": ("open", "o"), "high": ("high", "h"), "low": ("low", "l"), "close": ("close", "c")}
 _VOLUME_NAMES = ("volume", "vol", "v")
+_BITMEX_NAMES = {"turnover", "vwap", "homenotional"}  # together no other publisher's
 _PRICE_EXPECTED = f"a price above 0, at most {format_e8(PRICE_MAX_E8)}"
 _INTERVAL = re.compile(r"(\d+)(ms|s|m|h|d|w)")
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
@@ -186,16 +187,19 @@ def _bars(table: Table, kind: BarKind, interval_ms: int | None, stamped: Literal
     }
     for name, values in prices.items():
         _refuse(table, values <= 0, time_ms, price_names[name], values, _PRICE_EXPECTED)
+    notes: list[str] = []
+    is_bitmex = set(table.columns) >= _BITMEX_NAMES
+    if is_bitmex:
+        _reach_the_open(prices, notes)
     _check_bar_laws(table, time_ms, prices)
     volume = None if volume_name is None else _comparable(table.columns[volume_name])
     rows = _sorted_rows(table, time_ms, prices, volume)
-    notes: list[str] = []
     if rows.size < time_ms.size:
         notes.append(f"{time_ms.size - rows.size} exact duplicate rows dropped")
     times = time_ms[rows]
     interval = _interval_ms(table, times, rows, interval_ms)
     if stamped is None:
-        stamped = "end" if {"turnover", "vwap", "homenotional"} <= set(table.columns) else "start"
+        stamped = "end" if is_bitmex else "start"
     if stamped == "end":
         times = times - interval
         notes.append("the file writes the end of each bar: times moved to its start")
@@ -242,6 +246,16 @@ def _refuse(
     if rows.size:
         row = int(rows[0])
         table.fail(f"{where(row, time_ms)}: column {column}: {format_e8(int(values[row]))}; expected {expected}")
+
+
+def _reach_the_open(prices: dict[str, Int64Array], notes: list[str]) -> None:
+    """BitMEX opens a bar at the close before it: where that lies outside, the bar's range is widened to it, and told."""
+    opens, high, low = prices["open"], prices["high"], prices["low"]
+    outside = ((opens > high) | (opens < low)) & (high >= low)
+    if outside.any():
+        prices["high"] = np.where(outside, np.maximum(high, opens), high)
+        prices["low"] = np.where(outside, np.minimum(low, opens), low)
+        notes.append(f"the file opens each bar at the close before: range widened to it in {int(outside.sum())} bars")
 
 
 def _check_bar_laws(table: Table, time_ms: Int64Array, prices: dict[str, Int64Array]) -> None:

@@ -4,9 +4,9 @@ Responsible for: the time unit (by size), decimal text or float → × 10^8. Mus
 Rounding: a number that lies on 10^-8 is taken exactly; a finer one is rounded half to even. A float64 stands for
 its shortest decimal text, so 0.1 is 10_000_000 and nothing else.
 
-Fast path: for |x × 10^8| < 2^51 the two roundings of `x * 1e8` (into float64, and of the product) add up to less than
-half a unit, so `rint` gives the right integer unless the exact value lies beside a half. Those rows, larger values
-and text of more digits than a float64 keeps go through Decimal.
+Fast path: for |x × 10^8| < 2^51 the two roundings of `x * 1e8` (of the text into float64, and of the product) add up to
+less than half a unit, so `rint` gives the right integer unless the exact value lies beside a half. Those rows and
+larger values go through Decimal, from the file's own text where it has one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ Int64Array = NDArray[np.int64]
 
 _FAST_MAX = float(2**51)
 _E8_MAX = 2**62
-_TEXT_DIGITS_FAST = 16  # 15 significant digits and a point
 _EXACT = Context(prec=200, rounding=ROUND_HALF_EVEN)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -145,8 +144,6 @@ def read_e8(table: Table, name: str, time_ms: Int64Array, expected: str, limit_e
     magnitude = np.abs(scaled)
     fraction = np.abs(scaled - result)
     slow = (np.abs(fraction - 0.5) <= magnitude * 2.0**-50 + 2.0**-50) | (magnitude >= _FAST_MAX)
-    if text is not None:
-        slow |= (text.str.len_chars() > _TEXT_DIGITS_FAST).to_numpy()
     result_e8 = result.astype(np.int64)
     for row in np.flatnonzero(slow).tolist():
         shown = text[row] if text is not None else str(series[row])
