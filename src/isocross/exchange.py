@@ -9,7 +9,7 @@ Everything here is in the kernel's integers (units.py): ticks, lots, money × 10
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -40,7 +40,6 @@ assert [COMMAND.fields[n][1] for n in _FIELDS] == [  # type: ignore[index]
 _DEFAULTS = [0] * len(_FIELDS)
 _DEFAULTS[_FIELD_INDEX["symbol"]] = NO_ROW
 _TABLE_NAMES = list(TABLES)
-_EVENTS_PER_DRAIN = 3_000  # of the first buffer of 4,096: a unit of work seldom needs more than the rest
 
 
 class Bug(AssertionError):
@@ -205,15 +204,19 @@ class Exchange:
         events = self._apply(self._buffer, self._result)
         return Result(Refusal(self._result["refusal"].item()), self._result["order_id"].item(), number, events)
 
-    def submit_batch(self, commands: np.ndarray) -> BatchResult:
-        """Apply COMMAND records in order (headers followed by their continuations), one State change after the other."""
+    def submit_batch(self, commands: np.ndarray, on_events: Callable[[np.ndarray], None] | None = None) -> BatchResult:
+        """Apply COMMAND records in order, headers followed by their continuations.
+
+        on_events, when given, is called with each run of events as it leaves the kernel, a view that is only good
+        during the call; the result's own events are then empty. It must not submit.
+        """
         if commands.dtype != COMMAND:
             raise InputError(f"commands: dtype {commands.dtype} is not COMMAND")
         commands = np.ascontiguousarray(commands)
         results = np.zeros(len(commands), dtype=RESULT)
         if len(commands) == 0:
             return BatchResult(results, np.zeros(0, dtype=EVENT))
-        return BatchResult(results, self._apply(commands, results))
+        return BatchResult(results, self._apply(commands, results, on_events))
 
     def pack(
         self,
@@ -241,7 +244,9 @@ class Exchange:
             row += 1
         return packed
 
-    def _apply(self, commands: np.ndarray, results: np.ndarray) -> np.ndarray:
+    def _apply(
+        self, commands: np.ndarray, results: np.ndarray, on_events: Callable[[np.ndarray], None] | None = None
+    ) -> np.ndarray:
         """Run the kernel until every command is done, growing and draining as it asks. Returns the events."""
         if self._poison is not None:
             raise PoisonedError(f"this exchange met a bug and accepts nothing more: {self._poison}")
@@ -271,12 +276,12 @@ class Exchange:
                 continue
             if outcome == DONE:
                 break
-            drained.append(self._take_events())
+            drained.append(self._take_events(on_events))
             control["undo_used"] = control["undo_at_savepoint"] = 0
-            parked = {name: state.arrays[name].copy() for name in ("control", "touched", "stamps", "due", "triggers")}
-            if int(control["phase"][0]) == IDLE:
-                parked = None
-        drained.append(self._take_events())
+            parked = None
+            if int(control["phase"][0]) != IDLE:
+                parked = {name: state.arrays[name].copy() for name in ("control", "touched", "stamps", "due", "triggers")}
+        drained.append(self._take_events(on_events))
         if not self._is_previewing:
             state.pure.undo_log.clear()
         return drained[0] if len(drained) == 1 else np.concatenate(drained)
@@ -299,19 +304,20 @@ class Exchange:
                 break
         return outcome
 
-    def _take_events(self) -> np.ndarray:
+    def _take_events(self, on_events: Callable[[np.ndarray], None] | None) -> np.ndarray:
         control = self._state.control
-        first = int(control["events_at_savepoint"][0]) if False else 0
-        count = control["event_count"].item()
-        taken = self._state.arrays["events"][first:count].copy()
+        taken = self._state.arrays["events"][: control["event_count"].item()]
+        if on_events is None:
+            taken = taken.copy()
+        else:
+            on_events(taken)
+            taken = taken[:0]
         control["event_count"] = 0
         control["events_at_savepoint"] = 0
         return taken
 
     def _grow(self, table: str, rows: int) -> None:
         self._state.grow(table, rows)
-        if table == "events":
-            self._state.control["event_threshold"] = len(self._state.arrays["events"]) * 3 // 4
 
     def _roll_back(self, parked: dict[str, np.ndarray] | None) -> None:
         """Put the State back to the last savepoint: rows, events, and the lists of the command at hand."""

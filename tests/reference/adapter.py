@@ -47,5 +47,5 @@ def make_exchange(rulebook: Rulebook, symbols: list[str], compiled: bool) -> Any
 
 def submit(exchange: Any, command: dict[str, Any]) -> tuple[int, list[dict[str, int]]]:
     """(refusal, events) of one command."""
-    result = exchange.submit_record(pack(command))
-    return int(result.refusal), unpack(result.events)
+    done = exchange.submit_batch(pack(command))
+    return int(done.results["refusal"][0]), unpack(done.events)

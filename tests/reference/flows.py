@@ -143,8 +143,8 @@ class Flow:
             (0.5, lambda: {"kind": CommandKind.ADVANCE_CLOCK}),
             (3, self.bad_command),
             (1.0, self.self_trade),
-            (1.5, self.thin_book_fall),
-            (1.0, self.bankrupt_pool),
+            (2.5, self.thin_book_fall),
+            (2.5, self.bankrupt_pool),
             (0.6, self.flatten_and_switch),
             (0.02, self.many_orders),
         ]
@@ -372,7 +372,7 @@ class Flow:
 
     def fund_deposit(self, asset: int | None = None) -> Command:
         asset = self.rng.randrange(len(self.reference.assets)) if asset is None else asset
-        whole = self.rng.choice([1, 50, 50, 1_000, 1_000_000]) * ONE
+        whole = self.rng.choice([1, 5, 50, 50, 1_000, 1_000_000]) * ONE
         return {"kind": CommandKind.FUND_DEPOSIT, "asset": asset, "amount_e8": self.rng.randrange(whole) + 1}
 
     def money(self) -> Command:
@@ -527,7 +527,7 @@ class Flow:
             "margin_mode": [2, -1, 0, 1], "mid_e8": [0, -1, 2**60], "half_spread_rate_e8": [-1, ONE // 2 + 1, ONE // 2],
             "spacing_rate_e8": [-1, ONE // 2 + 1], "level_notional_e8": [-1], "scale_e8": [-1, 10**10 + 1],
             "level_count": [-1, 201], "is_reduce_only": [1], "order_id": [0, 5, 2**52], "is_close_position": [1],
-            "continuation_count": [-1, 1, 3, 20_000],
+            "continuation_count": [len(command.get("records", [])) + more for more in (1, 3, 20_000)],
         }
         for _ in range(rng.choice([1, 1, 2])):
             names = [name for name in command if name in faults] + (["position_side"] if "side" in command else [])

@@ -33,8 +33,8 @@ from .schema import (
 
 _MAGIC = b"isocross-state\0\0"
 _BORROWED = ("commands", "results")  # set to the caller's arrays at every submission
-_FIRST_ROWS = {"orders": 1024, "levels": 512, "settings": 256, "positions": 256, "accounts": 64, "events": 4096}
-_FIRST_ROWS |= {"due": 64, "triggers": 64, "undo": 1 << 15}
+_FIRST_ROWS = {"orders": 1024, "levels": 512, "settings": 256, "positions": 256, "accounts": 64, "events": 1 << 12}
+_FIRST_ROWS |= {"due": 64, "triggers": 64, "undo": 1 << 16}
 
 
 class State:
@@ -96,6 +96,8 @@ class State:
 
     def _set(self, name: str, array: np.ndarray) -> None:
         self.arrays[name] = array
+        if name == "events":  # a unit of work seldom needs more than the last quarter
+            self.arrays["control"]["event_threshold"] = len(array) * 3 // 4
         index = 3 * TABLE_INDEX[name]
         self.header[index : index + 3] = (array.ctypes.data, len(array), array.dtype.itemsize)
 
@@ -206,6 +208,7 @@ class State:
         for name in SCRATCH:
             if name not in _BORROWED:
                 self._set(name, np.zeros(len(self.arrays[name]), dtype=TABLES[name]))
+        self._set("events", self.arrays["events"])
         self._allocate_dependents()
         self.pure = PureState(self.arrays)
 

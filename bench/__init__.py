@@ -1,0 +1,1 @@
+"""Benchmarks: one file per question; each checks its answer before it is timed. `python -m bench`."""
