@@ -8,15 +8,14 @@ Everything here is in the kernel's integers (units.py): ticks, lots, money × 10
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .codes import CommandKind, EventKind, MarginMode, OrderType, PositionSide, Reason, Refusal, Side
+from .command import COMMAND_FIELDS, pack_batch, pack_one
 from .errors import InputError, PoisonedError, RefusedError
 from .kernel.engine import DONE, IDLE, NEED_ROOM, Measure
 from .kernel.jit import RoomNeeded
@@ -25,20 +24,11 @@ from .kernel.schema import COMMAND, EVENT, NO_ROW, RESULT, TABLES
 from .kernel.state import State
 from .limits import BRANCH_SEQUENCE_FIRST
 from .rulebook import Rulebook, SymbolRules, symbol_rules
+from .views import OrderView, PositionView, WalletView
 
 if TYPE_CHECKING:
     import polars
 
-_CODES = {"i1": "b", "i2": "h", "i4": "i", "i8": "q"}
-_FIELDS = COMMAND.names or ()
-_FIELD_INDEX = {name: index for index, name in enumerate(_FIELDS)}
-_PACK = struct.Struct("<" + "".join(_CODES[COMMAND[name].str[1:]] for name in _FIELDS))
-assert _PACK.size <= COMMAND.itemsize
-assert [COMMAND.fields[n][1] for n in _FIELDS] == [  # type: ignore[index]
-    struct.calcsize("<" + "".join(_CODES[COMMAND[m].str[1:]] for m in _FIELDS[:i])) for i in range(len(_FIELDS))
-], "the record has no padding between fields"
-_DEFAULTS = [0] * len(_FIELDS)
-_DEFAULTS[_FIELD_INDEX["symbol"]] = NO_ROW
 _TABLE_NAMES = list(TABLES)
 
 
@@ -71,73 +61,6 @@ class BatchResult(NamedTuple):
 
     results: np.ndarray
     events: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class PositionView:
-    """One position as it stands. Money × 10^8, prices × 10^8; None where there is no such price."""
-
-    account: int
-    symbol: str
-    margin_mode: MarginMode
-    position_side: PositionSide
-    leverage: int
-    lots: int
-    entry_cost_e8: int
-    isolated_wallet_e8: int
-    mark_e8: int
-    unrealized_pnl_e8: int
-    margin_balance_e8: int  # isolated: its own; cross: of the pool
-    maintenance_margin_e8: int  # of this position
-    pool_maintenance_e8: int  # isolated: its own; cross: of the pool
-    margin_held_e8: int  # initial margin (cross), open-order margin (isolated)
-    liquidation_mark_e8: int | None
-    bankruptcy_mark_e8: int | None
-
-    @property
-    def margin_ratio(self) -> float:
-        """Maintenance ÷ margin balance of what backs it; ≥ 1 is due."""
-        if self.margin_balance_e8 <= 0:
-            return float("inf") if self.lots else 0.0
-        return self.pool_maintenance_e8 / self.margin_balance_e8
-
-
-@dataclass(frozen=True, slots=True)
-class WalletView:
-    """One account in one margin asset, × 10^8."""
-
-    account: int
-    asset: str
-    cross_wallet_e8: int
-    isolated_wallets_e8: int
-    unrealized_pnl_e8: int  # cross and isolated
-    margin_balance_e8: int  # of the cross pool
-    maintenance_margin_e8: int  # of the cross pool
-    available_e8: int
-    max_withdraw_e8: int
-
-    @property
-    def equity_e8(self) -> int:
-        """All pockets and all unrealized PnL."""
-        return self.cross_wallet_e8 + self.isolated_wallets_e8 + self.unrealized_pnl_e8
-
-
-@dataclass(frozen=True, slots=True)
-class OrderView:
-    """One open order."""
-
-    order_id: int
-    account: int
-    symbol: str
-    side: Side
-    order_type: OrderType
-    price_ticks: int
-    trigger_ticks: int
-    lots: int
-    original_lots: int
-    filled_value_e8: int
-    is_reduce_only: bool
-    is_close_position: bool
 
 
 class Exchange:
@@ -189,18 +112,7 @@ class Exchange:
             number = int(batch["sequence"][0])
             return Result(Refusal(int(done.results["refusal"][0])), 0, number, done.events)
         number = self.next_sequence if sequence is None else sequence
-        values = _DEFAULTS.copy()
-        values[0] = number
-        values[1] = self.time_ms if time_ms is None else time_ms
-        try:
-            for name, value in fields.items():
-                values[_FIELD_INDEX[name]] = value
-            values[_FIELD_INDEX["kind"]] = kind
-            _PACK.pack_into(self._buffer_bytes, 0, *values)
-        except KeyError as unknown:
-            raise InputError(f"{unknown.args[0]!r} is not a field of a command") from None
-        except struct.error as problem:
-            raise InputError(f"{kind.name}: a field does not fit its integer: {problem}") from None
+        pack_one(self._buffer_bytes, kind, number, self.time_ms if time_ms is None else time_ms, fields)
         events = self._apply(self._buffer, self._result)
         return Result(Refusal(self._result["refusal"].item()), self._result["order_id"].item(), number, events)
 
@@ -225,24 +137,12 @@ class Exchange:
         time_ms: int | None = None,
         sequence: int | None = None,
     ) -> np.ndarray:
-        """COMMAND records of (kind, fields); a field `records` holds the continuations. Sequences count up."""
-        size = sum(1 + len(fields.get("records", ())) for _, fields in commands)
-        packed = np.zeros(size, dtype=COMMAND)
-        packed["symbol"] = NO_ROW
-        number = self.next_sequence if sequence is None else sequence
-        moment = self.time_ms if time_ms is None else time_ms
-        row = 0
-        for kind, fields in commands:
-            records = fields.get("records", ())
-            header = {"sequence": number, "time_ms": moment, **fields, "continuation_count": len(records)}
-            header.pop("records", None)
-            number = int(header["sequence"]) + 1
-            _fill(packed, row, kind, header)
-            for record in records:
-                row += 1
-                _fill(packed, row, CommandKind.CONTINUATION, record)
-            row += 1
-        return packed
+        """COMMAND records of (kind, fields) for submit_batch; defaults as in `submit`, sequences count up."""
+        return pack_batch(
+            commands,
+            self.time_ms if time_ms is None else time_ms,
+            self.next_sequence if sequence is None else sequence,
+        )
 
     def _apply(
         self, commands: np.ndarray, results: np.ndarray, on_events: Callable[[np.ndarray], None] | None = None
@@ -268,7 +168,7 @@ class Exchange:
             except (AssertionError, ArithmeticError, IndexError) as bug:
                 at = int(control["commands_done"][0])
                 self._roll_back(parked)
-                command = {name: int(commands[name][at]) for name in _FIELDS if commands[name][at]}
+                command = {name: int(commands[name][at]) for name in COMMAND_FIELDS if commands[name][at]}
                 self._poison = f"command {command}: {bug!r}"
                 raise Bug(self._poison) from bug
             if outcome == NEED_ROOM:
@@ -696,17 +596,6 @@ class Exchange:
             cost = sum(positions["entry_cost_e8"][mine].tolist())
             gaps[name] = held - cost - int(self.table("assets")["net_deposits_e8"][number])
         return gaps
-
-
-def _fill(packed: np.ndarray, row: int, kind: CommandKind, fields: dict[str, Any]) -> None:
-    packed["kind"][row] = int(kind)
-    for name, value in fields.items():
-        if name not in _FIELD_INDEX:
-            raise InputError(f"{name!r} is not a field of a command")
-        try:
-            packed[name][row] = value
-        except OverflowError:
-            raise InputError(f"{name}: {value} does not fit {COMMAND[name]}") from None
 
 
 def events_frame(events: np.ndarray) -> polars.DataFrame:

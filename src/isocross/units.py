@@ -11,7 +11,7 @@ accepted (`10_000`, `10,000`); a trailing `%` is accepted where a rate is asked 
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NewType
 
@@ -126,7 +126,7 @@ def to_time_ms(value: int | str | datetime, name: str = "time") -> int:
     if isinstance(value, int):
         moment = value
     elif isinstance(value, datetime):
-        zoned = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+        zoned = value if value.tzinfo else value.replace(tzinfo=UTC)
         moment = round(zoned.timestamp() * 1000)
     else:
         text = str(value).strip()
@@ -147,5 +147,5 @@ def to_time_ms(value: int | str | datetime, name: str = "time") -> int:
 
 def format_time(time_ms: int) -> str:
     """Epoch milliseconds as UTC text: '2025-10-10 21:20 UTC'; seconds only when they are not zero."""
-    moment = datetime.fromtimestamp(time_ms / 1000, tz=timezone.utc)
+    moment = datetime.fromtimestamp(time_ms / 1000, tz=UTC)
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC" if moment.second else "%Y-%m-%d %H:%M UTC")

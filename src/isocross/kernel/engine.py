@@ -32,9 +32,17 @@ from .events import emit_refused, new_event
 from .jit import RoomNeeded, entry, kernel
 from .judge import judge_touched, take_worst_due, touch_holders
 from .liquidation import liquidate_cross, liquidate_isolated
-from .margin import liquidation_mark_e8, bankruptcy_mark_e8
+from .margin import bankruptcy_mark_e8, liquidation_mark_e8
 from .native import copy_words, load_word, state_at
-from .orders import cancel, is_supported_prevention, is_supported_working_type, is_triggered, place, place_conditional, release_conditional
+from .orders import (
+    cancel,
+    is_supported_prevention,
+    is_supported_working_type,
+    is_triggered,
+    place,
+    place_conditional,
+    release_conditional,
+)
 from .pockets import (
     available_e8,
     isolated_balance,

@@ -3,6 +3,12 @@
 Responsible for: judging the touched accounts, margin calls, the list of due pockets and its worst entry.
 Must not: liquidate. Here that is a scan of the holders of what moved; a faster way to find the same pockets may
 stand behind the same functions.
+
+The scan passes over a position while its mark stays inside its band: the range, written when its pocket was last judged,
+in which the pocket can neither become due nor cross the margin call. For a relative move of at most ρ in every mark, a
+long's part of (ratio × balance − maintenance) falls by at most ρ × notional, a short's by at most ρ × notional × (1 + its
+symbol's top maintenance rate), because maintenance is convex with a slope ≤ 1; so ρ = cushion ÷ Σ of those is safe.
+Whatever else changes a pocket touches its account, which judges it and writes the bands anew.
 """
 
 from __future__ import annotations
@@ -10,9 +16,9 @@ from __future__ import annotations
 from ..codes import EventKind, MarginMode
 from ..units import ONE_E8
 from .events import new_event, touch, wallet_row
-from .fixed import product_is_less
-from .jit import RoomNeeded, kernel
-from .margin import is_due
+from .fixed import mul_div_down, mul_e8_down, product_is_less
+from .jit import RoomNeeded, kernel, small
+from .margin import is_due, notional_e8, rate_up_e8
 from .pockets import isolated_balance, pool_balance
 from .schema import NO_ROW, TABLE_INDEX
 
@@ -21,12 +27,15 @@ DUE_TABLE = TABLE_INDEX["due"]
 
 @kernel
 def touch_holders(s, symbol):
-    """Touch every account that has a position in a symbol whose mark was written."""
+    """Touch every account with a position in this symbol whose band the mark has left."""
+    mark = s.symbols[symbol].mark_e8
     p = s.symbols[symbol].first_position
     while p != NO_ROW:
         position = s.positions[p]
         if position.lots != 0 and position.is_house == 0:
-            touch(s, position.account)
+            band = s.bands[p]
+            if mark <= band.low_e8 or mark >= band.high_e8:
+                touch(s, position.account)
         p = position.next_in_symbol
 
 
@@ -61,6 +70,7 @@ def _judge_account(s, account):
                     _emit_margin_call(s, p, account, s.symbols[position.symbol].asset, balance, maintenance)
             if is_due(balance, maintenance):
                 _add_due(s, account, s.symbols[position.symbol].asset, p, balance, maintenance)
+            _write_band(s, p, _safe_move_e8(s, balance, maintenance, 1, _exposure_e8(s, p)))
         p = position.next_in_account
     for asset in range(s.engine[0].asset_count):
         wallet = s.wallets[wallet_row(s, account, asset)]
@@ -74,9 +84,69 @@ def _judge_account(s, account):
                     _emit_margin_call(s, NO_ROW, account, asset, balance, maintenance)
             if is_due(balance, maintenance):
                 _add_due(s, account, asset, NO_ROW, balance, maintenance)
+            _write_pool_bands(s, account, asset, balance, maintenance)
         elif wallet.is_margin_called != 0:
             wallet_edit = s.wallets.edit(wallet_row(s, account, asset))
             wallet_edit.is_margin_called = 0
+
+
+@small
+def _exposure_e8(s, p):
+    """How much of the cushion a relative move of 1 in the mark can use at most."""
+    position = s.positions[p]
+    symbol = s.symbols[position.symbol]
+    notional = notional_e8(symbol.contract_kind, position.lots, symbol.step_e8, symbol.mark_e8)
+    if position.lots > 0:
+        return notional
+    top = s.brackets[symbol.first_bracket + symbol.bracket_count - 1].rate_e8
+    return notional + rate_up_e8(notional, top)
+
+
+@kernel
+def _safe_move_e8(s, balance, maintenance, position_count, exposure):
+    """The relative move × 10^8 of all marks up to which the pocket's standing stays as it is; 0 when it may not."""
+    if balance <= 0:
+        return 0
+    rounding = 4 * position_count  # each value, notional and maintenance is off by less than one unit
+    cushion = mul_e8_down(balance, s.engine[0].margin_call_ratio_e8) - maintenance - rounding
+    if cushion <= 0:
+        return 0
+    if cushion >= exposure:
+        return ONE_E8
+    return mul_div_down(cushion, ONE_E8, exposure)
+
+
+@small
+def _write_band(s, p, move_e8):
+    """Store the range of the mark that a relative move allows."""
+    mark = s.symbols[s.positions[p].symbol].mark_e8
+    width = mul_e8_down(mark, move_e8)
+    band_edit = s.bands.edit(p)
+    band_edit.low_e8 = mark - width
+    band_edit.high_e8 = mark + width
+
+
+@kernel
+def _write_pool_bands(s, account, asset, balance, maintenance):
+    """Bands of every position of a cross pool: all of them share the pool's safe move."""
+    exposure = 0
+    count = 0
+    p = s.accounts[account].first_position
+    while p != NO_ROW:
+        position = s.positions[p]
+        if position.lots != 0 and position.margin_mode == MarginMode.CROSS:
+            if s.symbols[position.symbol].asset == asset:
+                exposure += _exposure_e8(s, p)
+                count += 1
+        p = position.next_in_account
+    move = _safe_move_e8(s, balance, maintenance, count, exposure)
+    p = s.accounts[account].first_position
+    while p != NO_ROW:
+        position = s.positions[p]
+        if position.lots != 0 and position.margin_mode == MarginMode.CROSS:
+            if s.symbols[position.symbol].asset == asset:
+                _write_band(s, p, move)
+        p = position.next_in_account
 
 
 @kernel

@@ -17,7 +17,16 @@ from .book import (
     unlink_conditional,
     unlink_order,
 )
-from .events import emit_book_level, emit_margin_moved, emit_order, emit_position, emit_wallet, new_event, touch, wallet_row
+from .events import (
+    emit_book_level,
+    emit_margin_moved,
+    emit_order,
+    emit_position,
+    emit_wallet,
+    new_event,
+    touch,
+    wallet_row,
+)
 from .fills import apply_fill, is_closing, room_after_close_e8, trading_fee_e8, why_not_fill
 from .jit import kernel, small
 from .margin import fill_value_e8, released_open_loss_e8

@@ -48,7 +48,15 @@ from .margin import (
     value_down_e8,
 )
 from .matching import cancel_resting, expire_rest, match, opposite, reserve, rest_in_book
-from .pockets import default_leverage, default_margin_mode, find_settings, pool_standing, position_of, position_row, settings_of
+from .pockets import (
+    default_leverage,
+    default_margin_mode,
+    find_settings,
+    pool_standing,
+    position_of,
+    position_row,
+    settings_of,
+)
 from .schema import NO_ROW
 
 

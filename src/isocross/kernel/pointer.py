@@ -16,7 +16,15 @@ import operator
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.typing.templates import AttributeTemplate
-from numba.extending import infer_getattr, intrinsic, lower_getattr_generic, models, overload, overload_method, register_model
+from numba.extending import (
+    infer_getattr,
+    intrinsic,
+    lower_getattr_generic,
+    models,
+    overload,
+    overload_method,
+    register_model,
+)
 from numba.np.numpy_support import from_dtype
 
 from .jit import RoomNeeded, is_checked_build

@@ -3,7 +3,7 @@
 Responsible for: dtypes, their sizes, which tables are authoritative. Must not: hold a value or a formula.
 Every integer is signed; rows are multiples of 8 bytes; `-1` means "no row". A change here is a new FORMAT_VERSION.
 A table is authoritative (hashed and in snapshots), derived (in snapshots, not hashed: maps, links), or scratch
-(neither: cleared before every command).
+(neither: cleared before every command, or, like bands, filled again where it is empty).
 """
 
 from __future__ import annotations
@@ -236,6 +236,9 @@ STAMP = np.dtype([("epoch", _I8), ("due_count", _I8)], align=True)  # row = acco
 DUE = np.dtype(
     [("account", _I8), ("asset", _I8), ("position", _I8), ("balance_e8", _I8), ("maintenance_e8", _I8)], align=True
 )
+BAND = np.dtype(  # row = position: the open range of its mark in which judging its pocket changes nothing; 0, 0 = unknown
+    [("low_e8", _I8), ("high_e8", _I8)], align=True
+)
 VISITED = np.dtype([("position", _I8)], align=True)  # positions that had their order in this round of a liquidation
 TRIGGER = np.dtype([("order_id", _I8)], align=True)
 UNDO = np.dtype([("word", _I8)], align=True)
@@ -320,7 +323,7 @@ AUTHORITATIVE = (
     "engine", "counters", "assets", "symbols", "brackets", "accounts", "wallets", "settings", "positions", "orders", "levels",
 )
 DERIVED = ("level_links", "order_map", "settings_map")
-SCRATCH = ("control", "touched", "stamps", "due", "visited", "triggers", "undo", "events", "commands", "results")
+SCRATCH = ("control", "touched", "stamps", "due", "bands", "visited", "triggers", "undo", "events", "commands", "results")
 
 TABLES: dict[str, np.dtype] = {
     "engine": ENGINE,
@@ -341,6 +344,7 @@ TABLES: dict[str, np.dtype] = {
     "touched": TOUCHED,
     "stamps": STAMP,
     "due": DUE,
+    "bands": BAND,
     "visited": VISITED,
     "triggers": TRIGGER,
     "undo": UNDO,

@@ -134,6 +134,7 @@ class State:
             ("touched", accounts),
             ("level_links", len(self.arrays["levels"]) * LINK_HEIGHT),
             ("order_map", _map_cells(len(self.arrays["orders"]))),
+            ("bands", len(self.arrays["positions"])),
             ("settings_map", _map_cells(len(self.arrays["settings"]))),
         ):
             if len(self.arrays[name]) < rows:

@@ -1,0 +1,76 @@
+"""Command: from named integers to the records the kernel reads.
+
+Responsible for: packing one command fast and a batch conveniently; a clear error for a field that does not exist or does
+not fit. Must not: judge a command (the kernel refuses), know a symbol or an account.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .codes import CommandKind
+from .errors import InputError
+from .kernel.schema import COMMAND, NO_ROW
+
+_CODES = {"i1": "b", "i2": "h", "i4": "i", "i8": "q"}
+COMMAND_FIELDS = COMMAND.names or ()
+_FIELD_INDEX = {name: index for index, name in enumerate(COMMAND_FIELDS)}
+_PACK = struct.Struct("<" + "".join(_CODES[COMMAND[name].str[1:]] for name in COMMAND_FIELDS))
+assert _PACK.size <= COMMAND.itemsize
+assert [COMMAND.fields[n][1] for n in COMMAND_FIELDS] == [  # type: ignore[index]
+    struct.calcsize("<" + "".join(_CODES[COMMAND[m].str[1:]] for m in COMMAND_FIELDS[:i])) for i in range(len(COMMAND_FIELDS))
+], "the record has no padding between fields"
+_DEFAULTS = [0] * len(COMMAND_FIELDS)
+_DEFAULTS[_FIELD_INDEX["symbol"]] = NO_ROW
+
+
+def pack_one(buffer: memoryview, kind: CommandKind, sequence: int, time_ms: int, fields: dict[str, int]) -> None:
+    """Write one COMMAND record into a buffer. Errors  InputError names the field or the kind."""
+    values = _DEFAULTS.copy()
+    values[0] = sequence
+    values[1] = time_ms
+    try:
+        for name, value in fields.items():
+            values[_FIELD_INDEX[name]] = value
+        values[_FIELD_INDEX["kind"]] = kind
+        _PACK.pack_into(buffer, 0, *values)
+    except KeyError as unknown:
+        raise InputError(f"{unknown.args[0]!r} is not a field of a command") from None
+    except (struct.error, TypeError):
+        raise InputError(f"{CommandKind(kind).name}: {_what_does_not_fit(fields)}") from None
+
+
+def pack_batch(commands: Sequence[tuple[CommandKind, dict[str, Any]]], time_ms: int, sequence: int) -> np.ndarray:
+    """COMMAND records of (kind, fields); a field `records` holds a list of continuations. Sequences count up."""
+    size = sum(1 + len(fields.get("records", ())) for _, fields in commands)
+    packed = np.zeros(size, dtype=COMMAND)
+    bytes_of = packed.view(np.uint8).reshape(size, COMMAND.itemsize)
+    row = 0
+    for kind, fields in commands:
+        records = fields.get("records", ())
+        header = {name: value for name, value in fields.items() if name != "records"}
+        number = header.setdefault("sequence", sequence)
+        header.setdefault("time_ms", time_ms)
+        header["continuation_count"] = header.get("continuation_count", len(records))
+        pack_one(bytes_of[row].data, kind, number, time_ms, header)
+        sequence = number + 1
+        for record in records:
+            row += 1
+            pack_one(bytes_of[row].data, CommandKind.CONTINUATION, 0, 0, record)
+        row += 1
+    return packed
+
+
+def _what_does_not_fit(fields: dict[str, Any]) -> str:
+    for name, value in fields.items():
+        if isinstance(value, bool | int) or hasattr(value, "__index__"):
+            bits = 8 * COMMAND[name].itemsize - 1
+            if not -(2**bits) <= int(value) < 2**bits:
+                return f"{name}: {value} does not fit {COMMAND[name]}"
+        else:
+            return f"{name}: {value!r} is not an integer (the exchange counts in ticks, lots and money × 10^8)"
+    return "sequence or time_ms does not fit int64"
