@@ -17,7 +17,18 @@ from isocross.exchange import Exchange
 from isocross.kernel.schema import COMMAND
 from isocross.limits import ORDER_IDS_PER_COMMAND
 
-SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT", "LTCUSDT", "LINKUSDT", "AVAXUSDT")
+SYMBOLS = (
+    "BTCUSDT",
+    "ETHUSDT",
+    "SOLUSDT",
+    "BNBUSDT",
+    "XRPUSDT",
+    "DOGEUSDT",
+    "ADAUSDT",
+    "LTCUSDT",
+    "LINKUSDT",
+    "AVAXUSDT",
+)
 START_E8 = 60_000 * 10**8
 DEPOSIT_E8 = 1_000_000 * 10**8
 FIRST_ACCOUNT = 2
@@ -41,7 +52,9 @@ def rulebook_of(symbols: int) -> rb.Rulebook:
 
     book = rb.load("binance-usdm")
     base = book.symbols["BTCUSDT"]
-    clones = {f"S{row:02d}USDT": replace(base, symbol=f"S{row:02d}USDT", base_asset=f"S{row:02d}") for row in range(symbols)}
+    clones = {
+        f"S{row:02d}USDT": replace(base, symbol=f"S{row:02d}USDT", base_asset=f"S{row:02d}") for row in range(symbols)
+    }
     return replace(book, symbols=clones)
 
 

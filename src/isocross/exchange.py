@@ -20,7 +20,7 @@ from .errors import InputError, PoisonedError, RefusedError
 from .kernel.engine import DONE, IDLE, NEED_ROOM, Measure
 from .kernel.jit import RoomNeeded
 from .kernel.load import Entries, compiled_entries, plain_entries
-from .kernel.schema import COMMAND, EVENT, NO_ROW, RESULT, TABLES
+from .kernel.schema import COMMAND, CONTROL, COUNTERS, EVENT, NO_ROW, RESULT, TABLES
 from .kernel.state import State
 from .limits import BRANCH_SEQUENCE_FIRST
 from .rulebook import Rulebook, SymbolRules, symbol_rules
@@ -30,6 +30,17 @@ if TYPE_CHECKING:
     import polars
 
 _TABLE_NAMES = list(TABLES)
+_REFUSALS = tuple(Refusal)
+assert [int(refusal) for refusal in _REFUSALS] == list(range(len(_REFUSALS)))
+_BUGS = (AssertionError, ArithmeticError, IndexError)
+_KEPT_WHEN_PARKED = ("control", "touched", "stamps", "due", "triggers")
+_REGISTER = {name: index for index, name in enumerate(CONTROL.names or ())}
+_COMMANDS_DONE, _PHASE, _EVENT_COUNT = (_REGISTER[n] for n in ("commands_done", "phase", "event_count"))
+_ROOM_TABLE, _ROOM_ROWS = _REGISTER["room_table"], _REGISTER["room_rows"]
+_UNDO_USED, _UNDO_AT_SAVEPOINT = _REGISTER["undo_used"], _REGISTER["undo_at_savepoint"]
+_EVENTS_AT_SAVEPOINT = _REGISTER["events_at_savepoint"]
+_TIME_MS, _COMMAND_COUNT, _LAST_SEQUENCE = range(3)  # the first words of COUNTERS
+assert (COUNTERS.names or ())[:3] == ("time_ms", "command_count", "last_sequence")
 
 
 class Bug(AssertionError):
@@ -87,8 +98,18 @@ class Exchange:
         self._buffer = np.zeros(1, dtype=COMMAND)
         self._buffer_bytes = self._buffer.view(np.uint8).data
         self._result = np.zeros(1, dtype=RESULT)
+        self._result_words = memoryview(self._result).cast("B").cast("q")
+        self._address = self._state.address
+        self._is_plain_speed = not compiled
+        self._view_registers()
         self._poison: str | None = None
         self._is_previewing = False
+
+    def _view_registers(self) -> None:
+        """Word views of the control and counters rows, which never move: plain integers without numpy's cost."""
+        self._registers = memoryview(self._state.arrays["control"]).cast("B").cast("q")
+        self._counters = memoryview(self._state.arrays["counters"]).cast("B")[:24].cast("q")
+        self._lent: np.ndarray | None = None
 
     # ---- commands in ----
 
@@ -111,10 +132,35 @@ class Exchange:
             done = self.submit_batch(batch)
             number = int(batch["sequence"][0])
             return Result(Refusal(int(done.results["refusal"][0])), 0, number, done.events)
-        number = self.next_sequence if sequence is None else sequence
-        pack_one(self._buffer_bytes, kind, number, self.time_ms if time_ms is None else time_ms, fields)
-        events = self._apply(self._buffer, self._result)
-        return Result(Refusal(self._result["refusal"].item()), self._result["order_id"].item(), number, events)
+        registers = self._registers
+        counters = self._counters
+        number = counters[_LAST_SEQUENCE] + 1 if sequence is None else sequence
+        pack_one(self._buffer_bytes, kind, number, counters[_TIME_MS] if time_ms is None else time_ms, fields)
+        if self._is_plain_speed or self._poison is not None:
+            events = self._apply(self._buffer, self._result)
+        else:
+            events = self._apply_one(registers)
+        refusal, order_id = self._result_words
+        return Result(_REFUSALS[refusal], order_id, number, events)
+
+    def _apply_one(self, registers: memoryview) -> np.ndarray:
+        """`_apply` of the one command in the buffer, without its loop while nothing needs room."""
+        if self._lent is not self._buffer:
+            self._lend(self._buffer, self._result)
+        registers[_COMMANDS_DONE] = 0
+        registers[_PHASE] = IDLE
+        try:
+            outcome = self._entries.submit(self._address, 1)
+        except RoomNeeded:
+            self._make_room(None)
+            return self._apply(self._buffer, self._result)
+        except _BUGS as bug:
+            raise self._poisoned(bug, self._buffer, None) from bug
+        if outcome != DONE:
+            return self._apply(self._buffer, self._result, outcome=outcome)
+        events = self._state.arrays["events"][: registers[_EVENT_COUNT]].copy()
+        registers[_EVENT_COUNT] = registers[_EVENTS_AT_SAVEPOINT] = 0
+        return events
 
     def submit_batch(self, commands: np.ndarray, on_events: Callable[[np.ndarray], None] | None = None) -> BatchResult:
         """Apply COMMAND records in order, headers followed by their continuations.
@@ -145,46 +191,68 @@ class Exchange:
         )
 
     def _apply(
-        self, commands: np.ndarray, results: np.ndarray, on_events: Callable[[np.ndarray], None] | None = None
+        self,
+        commands: np.ndarray,
+        results: np.ndarray,
+        on_events: Callable[[np.ndarray], None] | None = None,
+        outcome: int | None = None,
     ) -> np.ndarray:
-        """Run the kernel until every command is done, growing and draining as it asks. Returns the events."""
+        """Run the kernel until every command is done, growing and draining as it asks. Returns the events.
+
+        `outcome` is the answer of a run that has begun on these commands; None begins with the first.
+        """
         if self._poison is not None:
             raise PoisonedError(f"this exchange met a bug and accepts nothing more: {self._poison}")
         state = self._state
-        state.lend(commands, results)
-        control = state.control
-        control["commands_done"] = 0
-        control["phase"] = IDLE
+        self._lend(commands, results)
+        registers = self._registers
         drained: list[np.ndarray] = []
         parked: dict[str, np.ndarray] | None = None
+        if outcome is None:
+            registers[_COMMANDS_DONE] = 0
+            registers[_PHASE] = IDLE
         while True:
-            try:
-                outcome = self._run(len(commands), parked)
-            except RoomNeeded:
-                table = _TABLE_NAMES[int(control["room_table"][0])]
-                self._roll_back(parked)
-                self._grow(table, 1)
-                continue
-            except (AssertionError, ArithmeticError, IndexError) as bug:
-                at = int(control["commands_done"][0])
-                self._roll_back(parked)
-                command = {name: int(commands[name][at]) for name in COMMAND_FIELDS if commands[name][at]}
-                self._poison = f"command {command}: {bug!r}"
-                raise Bug(self._poison) from bug
-            if outcome == NEED_ROOM:
-                self._grow(_TABLE_NAMES[int(control["room_table"][0])], int(control["room_rows"][0]))
-                continue
+            if outcome is None:
+                try:
+                    outcome = self._run(len(commands), parked)
+                except RoomNeeded:
+                    self._make_room(parked)
+                    continue
+                except _BUGS as bug:
+                    raise self._poisoned(bug, commands, parked) from bug
             if outcome == DONE:
                 break
-            drained.append(self._take_events(on_events))
-            control["undo_used"] = control["undo_at_savepoint"] = 0
-            parked = None
-            if int(control["phase"][0]) != IDLE:
-                parked = {name: state.arrays[name].copy() for name in ("control", "touched", "stamps", "due", "triggers")}
+            if outcome == NEED_ROOM:
+                self._grow(_TABLE_NAMES[registers[_ROOM_TABLE]], registers[_ROOM_ROWS])
+            else:
+                drained.append(self._take_events(on_events))
+                registers[_UNDO_USED] = registers[_UNDO_AT_SAVEPOINT] = 0
+                parked = None
+                if registers[_PHASE] != IDLE:
+                    parked = {name: state.arrays[name].copy() for name in _KEPT_WHEN_PARKED}
+            outcome = None
         drained.append(self._take_events(on_events))
         if not self._is_previewing:
             state.pure.undo_log.clear()
         return drained[0] if len(drained) == 1 else np.concatenate(drained)
+
+    def _make_room(self, parked: dict[str, np.ndarray] | None) -> None:
+        """The kernel stopped inside a unit of work: back to the savepoint, and double what was full."""
+        table = _TABLE_NAMES[self._registers[_ROOM_TABLE]]
+        self._roll_back(parked)
+        self._grow(table, 1)
+
+    def _poisoned(self, bug: Exception, commands: np.ndarray, parked: dict[str, np.ndarray] | None) -> Bug:
+        """Roll the command back, refuse everything from now on, and name the command."""
+        at = self._registers[_COMMANDS_DONE]
+        self._roll_back(parked)
+        command = {name: int(commands[name][at]) for name in COMMAND_FIELDS if commands[name][at]}
+        self._poison = f"command {command}: {bug!r}"
+        return Bug(self._poison)
+
+    def _lend(self, commands: np.ndarray, results: np.ndarray) -> None:
+        self._state.lend(commands, results)
+        self._lent = commands
 
     def _run(self, count: int, parked: dict[str, np.ndarray] | None) -> int:
         state = self._state
@@ -205,15 +273,13 @@ class Exchange:
         return outcome
 
     def _take_events(self, on_events: Callable[[np.ndarray], None] | None) -> np.ndarray:
-        control = self._state.control
-        taken = self._state.arrays["events"][: control["event_count"].item()]
+        taken = self._state.arrays["events"][: self._registers[_EVENT_COUNT]]
         if on_events is None:
             taken = taken.copy()
         else:
             on_events(taken)
             taken = taken[:0]
-        control["event_count"] = 0
-        control["events_at_savepoint"] = 0
+        self._registers[_EVENT_COUNT] = self._registers[_EVENTS_AT_SAVEPOINT] = 0
         return taken
 
     def _grow(self, table: str, rows: int) -> None:
@@ -284,6 +350,7 @@ class Exchange:
         """An exchange from a snapshot; rulebook and symbols must be those it was made with."""
         exchange = cls(rulebook, symbols, compiled=compiled)
         exchange._state.load_bytes(data, exchange._identity)
+        exchange._view_registers()
         return exchange
 
     @property
@@ -301,19 +368,19 @@ class Exchange:
     @property
     def time_ms(self) -> int:
         """Time of the last command."""
-        return self._state.arrays["counters"]["time_ms"].item()
+        return self._counters[_TIME_MS]
 
     @property
     def next_sequence(self) -> int:
         """The next free sequence number of the trunk."""
-        number = self._state.arrays["counters"]["last_sequence"].item() + 1
+        number = self._counters[_LAST_SEQUENCE] + 1
         assert number < BRANCH_SEQUENCE_FIRST
         return number
 
     @property
     def command_count(self) -> int:
         """Commands so far, refused ones included."""
-        return self._state.arrays["counters"]["command_count"].item()
+        return self._counters[_COMMAND_COUNT]
 
     def symbol_row(self, symbol: str | int) -> int:
         """Number of a symbol. UnknownSymbolError names close matches."""
