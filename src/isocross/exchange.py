@@ -110,6 +110,7 @@ class Exchange:
         self._registers = memoryview(self._state.arrays["control"]).cast("B").cast("q")
         self._counters = memoryview(self._state.arrays["counters"]).cast("B")[:24].cast("q")
         self._lent: np.ndarray | None = None
+        self._events_viewed: np.ndarray | None = None
 
     # ---- commands in ----
 
@@ -158,7 +159,7 @@ class Exchange:
             raise self._poisoned(bug, self._buffer, None) from bug
         if outcome != DONE:
             return self._apply(self._buffer, self._result, outcome=outcome)
-        events = self._state.arrays["events"][: registers[_EVENT_COUNT]].copy()
+        events = self._copy_events(registers[_EVENT_COUNT])
         registers[_EVENT_COUNT] = registers[_EVENTS_AT_SAVEPOINT] = 0
         return events
 
@@ -234,7 +235,7 @@ class Exchange:
         drained.append(self._take_events(on_events))
         if not self._is_previewing:
             state.pure.undo_log.clear()
-        return drained[0] if len(drained) == 1 else np.concatenate(drained)
+        return drained[0] if len(drained) == 1 else np.frombuffer(b"".join(part.data for part in drained), dtype=EVENT)
 
     def _make_room(self, parked: dict[str, np.ndarray] | None) -> None:
         """The kernel stopped inside a unit of work: back to the savepoint, and double what was full."""
@@ -273,14 +274,21 @@ class Exchange:
         return outcome
 
     def _take_events(self, on_events: Callable[[np.ndarray], None] | None) -> np.ndarray:
-        taken = self._state.arrays["events"][: self._registers[_EVENT_COUNT]]
+        count = self._registers[_EVENT_COUNT]
         if on_events is None:
-            taken = taken.copy()
+            taken = self._copy_events(count)
         else:
-            on_events(taken)
-            taken = taken[:0]
+            on_events(self._state.arrays["events"][:count])
+            taken = self._copy_events(0)
         self._registers[_EVENT_COUNT] = self._registers[_EVENTS_AT_SAVEPOINT] = 0
         return taken
+
+    def _copy_events(self, count: int) -> np.ndarray:
+        """The first `count` events as an array of its own, copied as bytes: numpy copies records field by field."""
+        if self._events_viewed is not self._state.arrays["events"]:
+            self._events_viewed = self._state.arrays["events"]
+            self._event_bytes = memoryview(self._events_viewed).cast("B")
+        return np.frombuffer(bytes(self._event_bytes[: count * EVENT.itemsize]), dtype=EVENT)
 
     def _grow(self, table: str, rows: int) -> None:
         self._state.grow(table, rows)
