@@ -29,7 +29,7 @@ from isocross.codes import (
 from isocross.exchange import Exchange, Result
 from isocross.kernel.book import sort_key_of, tower_height
 from isocross.kernel.margin import maintenance_margin_e8, notional_e8, unrealized_pnl_e8
-from isocross.kernel.schema import COMMAND, FUND_ACCOUNT, LINK_HEIGHT, NO_ROW
+from isocross.kernel.schema import COMMAND, FUND_ACCOUNT, LINK_HEIGHT, NO_ROW, TABLES
 from isocross.limits import SYMBOLS_MAX
 from isocross.rulebook.model import Bracket, Rulebook, SymbolRules
 from isocross.units import ONE_E8, to_e8
@@ -185,9 +185,8 @@ def drawn_rulebook(rng: random.Random) -> Rulebook:
         return brackets(rows, max(top, floor))
 
     def fees() -> tuple[str, str, str]:
-        return tuple(str(rng.choice([0, rng.randrange(1, 200)]) / 100_000) for _ in range(2)) + (  # type: ignore[return-value]
-            str(rng.randrange(0, 400) / 10_000),
-        )
+        maker, taker = (str(rng.choice([0, rng.randrange(1, 200)]) / 100_000) for _ in range(2))
+        return maker, taker, str(rng.randrange(0, 400) / 10_000)
 
     contracts = [
         contract("BTCUSDT", table(125, 80_000_000), fees=fees(), bound="0.05"),
@@ -601,6 +600,20 @@ def check_events(exchange: Exchange, before: dict[str, np.ndarray], events: np.n
         was = (int(had["lots"]), int(had["entry_cost_e8"]), 0) if had is not None else (0, 0, 0)
         now = (int(row["lots"]), int(row["entry_cost_e8"]), 0)
         assert last.get(key, was) == now, f"events: position {n} is {now}, told {last.get(key, was)}"
+
+
+def assert_same_rows(before: dict[str, bytes], after: dict[str, bytes]) -> None:
+    """Used rows identical; a map or the links may have grown, with the same content in what was there."""
+    for name, rows in before.items():
+        if name in ("order_map", "settings_map") and len(after[name]) != len(rows):
+            cells = [np.frombuffer(found[name], dtype=TABLES[name]) for found in (before, after)]
+            keys = [dict(table[table["key"] != 0].tolist()) for table in cells]
+            assert keys[0] == keys[1], f"{name}: content"
+        elif name == "level_links" and len(after[name]) > len(rows):
+            assert after[name][: len(rows)] == rows, "level_links: content"
+            assert set(after[name][len(rows) :]) == {255}, "level_links: a new link is set"
+        else:
+            assert after[name] == rows, f"{name}: bytes"
 
 
 def record_array(size: int = 1) -> np.ndarray:

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .terminal import liq_command, rules_command
+from .terminal import compare_command, liq_command, rules_command
 from .terminal.app import new_app, run
 
 app = new_app()
 liq_command.register(app)
+compare_command.register(app)
 rules_command.register(app)
 
 

@@ -338,10 +338,12 @@ class Book(State):
             order.lots, order.open_loss = held
         if bankrupt and unmargined:
             self.branch("objection: pool and margin both fail")
+        if unmargined:
+            return Reason.CANNOT_BE_MARGINED
         if bankrupt:
             self.branch("objection: pool below zero")
             return Reason.WOULD_BANKRUPT
-        return Reason.CANNOT_BE_MARGINED if unmargined else Reason.NONE
+        return Reason.NONE
 
     def liquidation_trading_fee(self, order: Order, lots: int, price: int) -> int:
         """Column liquidation_pays_trading_fee: the taker fee, as far as the judged pocket's balance at mark after the fill goes."""
@@ -372,6 +374,7 @@ class Book(State):
                 self.branch("flip through zero")
             self.shrink(order, lots)
             row.lots, row.cost, row.wallet = fill.lots, fill.cost, fill.wallet
+            row.is_called &= row.lots != 0
             self.wallets[row.account, asset] = self.wallet(row.account, asset) + fill.cross
             self.fees[asset] += fee
             filled.append(

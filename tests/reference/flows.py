@@ -51,7 +51,7 @@ def random_phase(rng: random.Random) -> Phase:
 
 def random_flow(
     seed: int, length: int, rulebook: Rulebook, accounts: int = 6, symbols: int = 3, reference: Reference | None = None,
-    self_trades_allowed: bool = True,
+    self_trades_allowed: bool = False,
 ) -> Iterator[Command]:
     """`length` commands. With a `reference` the caller applies each command to it before asking for the next."""
     flow = Flow(seed, rulebook, accounts, symbols, reference, self_trades_allowed)
@@ -75,7 +75,8 @@ class Flow:
         self.sequence, self.branch_sequence, self.time_ms = 0, 2**41, START_MS
         self.phase = random_phase(self.rng)
         self.self_trades_allowed = self_trades_allowed
-        self.has_side_house = self.rng.random() < 0.4
+        # A house among the users only where the default mode is cross: an isolated house is nobody's idea.
+        self.has_side_house = self.rng.random() < 0.4 and rulebook.default_margin_mode == MarginMode.CROSS
         self.queue: list[Command] = []  # what a scenario still wants to say
 
     # Frame
@@ -213,7 +214,7 @@ class Flow:
         lots = self.lots(account, symbol)
         more = {"self_trade_prevention": rng.choice([0, 0, 1, 2]), "is_reduce_only": int(rng.random() < 0.08)}
         if rng.random() < 0.3:
-            more |= {"order_type": OrderType.MARKET, "time_in_force": rng.choice(list(TimeInForce))}
+            more |= {"order_type": OrderType.MARKET, "time_in_force": rng.randrange(4)}
             price = 0 if rng.random() < 0.7 else self.near(symbol, ONE // 100)
             return self.order(account, symbol, side, price, lots) | more
         more["time_in_force"] = rng.choices([TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTX], [8, 1, 1, 1])[0]
@@ -408,7 +409,7 @@ class Flow:
         row = self.held()
         if row is None or self.rng.random() >= self.phase.gap_chance:
             symbols = [symbol for symbol in range(len(self.rules)) if self.rng.random() < 0.5] or [self.symbol()]
-            if self.rng.random() < 0.02:
+            if self.rng.random() < 0.005:
                 symbols = []
             return self.prices(symbols)
         return {"kind": CommandKind.PRICES, "records": [self.aimed(row, self.phase.gap_depth)]}
@@ -453,7 +454,7 @@ class Flow:
 
     def funding(self) -> Command:
         rng = self.rng
-        symbols = [symbol for symbol in range(len(self.rules)) if rng.random() < 0.7]
+        symbols = [symbol for symbol in range(len(self.rules)) if rng.random() < 0.7] or [0]
         rates = [0, 1, -1, 10_000, -10_000, 2_000_000, -2_000_000, 7_654_321, ONE // 2, -ONE, ONE]
         weights = [1, 2, 2, 6, 6, 4, 4, 1, 0.3, 0.3, 0.3]
         records = [{"symbol": symbol, "rate_e8": rng.choices(rates, weights)[0]} for symbol in symbols]
@@ -513,7 +514,7 @@ class Flow:
         good: list[Callable[[], Command | None]] = [
             self.user_order, self.conditional, self.set_leverage, self.set_mode, self.isolated_margin, self.money, self.cancel,
             self.cancel_all, self.funding, self.ladder_move, self.fund_deposit, lambda: self.prices([0]),
-            lambda: {"kind": CommandKind.CREATE_ACCOUNT, "account": rng.choice([0, 1, 2, -1, ACCOUNTS_MAX + 1, ACCOUNTS_MAX + 2])},
+            lambda: {"kind": CommandKind.CREATE_ACCOUNT, "account": rng.choice([0, 1, 2, 3, 4, -1, ACCOUNTS_MAX + 1])},
             lambda: {"kind": rng.choice([0, -3, 24, 99, *range(5, 24)]), "account": self.user()},
             lambda: self.order(self.user(), 0, 0, self.near(0, 0), 10 ** rng.randrange(6, 10)),
             lambda: {"kind": CommandKind.ADD_MARGIN, "account": self.user(), "symbol": self.symbol(), "amount_e8": ONE},

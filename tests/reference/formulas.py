@@ -136,11 +136,11 @@ def close_fill(lots: int, cost: int, wallet: int, closed: int, signed_trade: int
 
 
 def liquidation_limit(rules: SymbolRules, lots: int, cost: int, backing: int) -> int:
-    """Worst tick at which closing everything leaves the balance ≥ 0. 0: a short that no tick saves."""
+    """Worst tick at which closing everything leaves the balance ≥ 0; beyond the grid where no tick on it does."""
     per_tick = abs(lots) * rules.tick_value_e8
     if lots > 0:
-        return max(1, ceil_div(cost - backing, per_tick))
-    return max(0, floor_div(backing - cost, per_tick))
+        return min(max(1, ceil_div(cost - backing, per_tick)), rules.price_max_ticks + 1)
+    return min(max(0, floor_div(backing - cost, per_tick)), rules.price_max_ticks)
 
 
 # F11

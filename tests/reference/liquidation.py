@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from isocross.codes import CrossLiquidationOrder, EventKind, LiquidationLadder, LiquidationStep, MarginMode, OrderType, Reason, RemainderTo, Side
+from isocross.codes import (
+    CrossLiquidationOrder,
+    EventKind,
+    LiquidationLadder,
+    LiquidationStep,
+    MarginMode,
+    OrderType,
+    Reason,
+    RemainderTo,
+    Side,
+)
 from isocross.kernel.schema import FUND_ACCOUNT, HOUSE_ACCOUNT, NO_ROW
 
 from .book import Book
@@ -282,14 +292,14 @@ class Liquidation(Book):
 
     def received(self, other: Position, total: int, given: int, lots: int, whole: int, direction: int) -> tuple[int, int, int]:
         """(lots, cost, realized) of a cross position that receives the lots given … given + lots. Through zero it is two fills."""
-        held, cost, realized, start = other.lots, other.cost, 0, given
+        held, cost, realized, closed = other.lots, other.cost, 0, 0
+        value = part_of(total, given, given + lots, whole)
         if held * direction < 0:
             closed = min(lots, abs(held))
-            fill = close_fill(held, cost, 0, closed, part_of(total, start, start + closed, whole), 0, False, False)
-            held, cost, realized, start = fill.lots, fill.cost, fill.realized, start + closed
-        opened = given + lots - start
-        if opened:
-            fill = open_fill(held, cost, 0, direction * opened, part_of(total, start, given + lots, whole), 0, 0)
+            fill = close_fill(held, cost, 0, closed, part_of(value, 0, closed, lots), 0, False, False)
+            held, cost, realized = fill.lots, fill.cost, fill.realized
+        if closed < lots:
+            fill = open_fill(held, cost, 0, direction * (lots - closed), part_of(value, closed, lots, lots), 0, 0)
             held, cost = fill.lots, fill.cost
         return held, cost, realized
 

@@ -59,6 +59,9 @@ class Reference(Liquidation):
 
     def __init__(self, rulebook: Rulebook, symbols: list[str]) -> None:
         super().__init__(rulebook, symbols)
+        for symbol in range(len(symbols)):  # the fund's and the house's rows are there from the start, in this order
+            self.row(FUND_ACCOUNT, symbol)
+            self.row(HOUSE_ACCOUNT, symbol)
         self.refusal = Refusal.NONE  # of the last command
 
     def apply(self, command: Command) -> list[Event]:
@@ -96,7 +99,8 @@ class Reference(Liquidation):
             yield Refusal.NOT_SUPPORTED
         count = c["continuation_count"]
         allowed = CONTINUATIONS_MAX if kind in WITH_RECORDS else 0
-        if count != len(records) or count > allowed or any(r.get("kind", 0) != CommandKind.CONTINUATION for r in records):
+        is_empty = kind in WITH_RECORDS and count == 0
+        if is_empty or count != len(records) or count > allowed or any(r.get("kind", 0) != CommandKind.CONTINUATION for r in records):
             yield Refusal.MALFORMED_CONTINUATION
         if c["time_ms"] < self.time_ms:
             yield Refusal.TIME_GOES_BACK
@@ -110,10 +114,10 @@ class Reference(Liquidation):
     # Accounts and money
 
     def check_create_account(self, c: Command) -> Iterator[Refusal]:
-        if c["account"] in self.accounts:
-            yield Refusal.ACCOUNT_EXISTS
         if not 2 <= c["account"] <= ACCOUNTS_MAX:
             yield Refusal.ACCOUNT_OUT_OF_RANGE
+        if c["account"] in self.accounts:
+            yield Refusal.ACCOUNT_EXISTS
 
     def create_account(self, c: Command) -> None:
         self.accounts[c["account"]] = bool(c["is_house"])
@@ -262,6 +266,8 @@ class Reference(Liquidation):
             is_reduce_only=order.is_reduce_only or order.is_close_position, self_trade_prevention=order.self_trade_prevention,
         )
         refusal = next(self.order_refusals(request), Refusal.NONE)
+        if order.is_close_position and refusal == Refusal.QUANTITY_NOT_POSITIVE:
+            refusal = Refusal.REDUCE_ONLY_REJECTED  # nothing to close
         if refusal == Refusal.NONE:
             self.branch("trigger placed")
             self.place(request)
@@ -387,10 +393,14 @@ class Reference(Liquidation):
             yield Refusal.UNKNOWN_SYMBOL
         if c["level_notional_e8"] < 0:
             yield Refusal.AMOUNT_NOT_POSITIVE
+        if c["level_notional_e8"] > WALLET_MAX_E8 // LADDER_LEVELS_MAX:
+            yield Refusal.AMOUNT_TOO_LARGE
         half = ONE // 2
         rates_fit = 0 <= c["half_spread_rate_e8"] <= half and 0 <= c["spacing_rate_e8"] <= half
         if not rates_fit or not 0 <= c["scale_e8"] <= 10**10 or not 0 <= c["level_count"] <= LADDER_LEVELS_MAX:
             yield Refusal.RATE_OUT_OF_RANGE
+        if self.mark[c["symbol"]] == 0:
+            yield Refusal.NO_MARK_PRICE
         if c["mid_e8"] <= 0:
             yield Refusal.PRICE_NOT_POSITIVE
         if c["mid_e8"] > self.symbols[c["symbol"]].price_max_e8:
@@ -400,6 +410,7 @@ class Reference(Liquidation):
         """Price in ticks → (k, lots) of one side, nearest first."""
         rules, mid = self.symbols[c["symbol"]], c["mid_e8"]
         levels: dict[int, tuple[int, int]] = {}
+        before = None
         for k in range(c["level_count"]):
             offset = c["half_spread_rate_e8"] + c["spacing_rate_e8"] * (k * (k + 1) // 2)
             if offset >= ONE:
@@ -407,26 +418,31 @@ class Reference(Liquidation):
             distance = ceil_div(mid * offset, ONE)
             price = floor_div(mid - distance, rules.tick_e8) if side == Side.BUY else ceil_div(mid + distance, rules.tick_e8)
             lots = floor_div(c["level_notional_e8"] * (k + 1) * c["scale_e8"], ONE * value_up(rules.step_e8, mid))
-            if 1 <= price <= rules.price_max_ticks and lots >= 1 and price not in levels:
+            if 1 <= price <= rules.price_max_ticks and lots >= 1 and price != before:
                 levels[price] = k, min(lots, rules.lots_max)
+            before = price  # also of a level that is left out
         return levels
 
     def quote(self, c: Command) -> None:
         symbol = c["symbol"]
         wanted = [self.ladder(c, Side.BUY), self.ladder(c, Side.SELL)]
-        house = self.peek(HOUSE_ACCOUNT, symbol)
-        missing = [dict(levels) for levels in wanted]
-        for order in [order for order in house.resting() if order.is_ladder]:
-            if order.price in missing[order.side]:
-                _, lots = missing[order.side].pop(order.price)
-                self.branch("ladder order kept")
-                if lots != order.lots:
-                    order.lots = lots
-                    self.emit_level(symbol, order.side, order.price)
-            else:
+        earlier = [order for order in self.peek(HOUSE_ACCOUNT, symbol).resting() if order.is_ladder]
+        kept = {(order.side, order.price): order for order in earlier}
+        for side in (Side.BUY, Side.SELL):
+            for price, (_, lots) in wanted[side].items():
+                order = kept.get((side, price))
+                if order:
+                    self.branch("ladder order kept")
+                    if lots != order.lots:
+                        order.lots = lots
+                        self.emit_level(symbol, side, price)
+        for order in earlier:
+            if order.price not in wanted[order.side]:
                 self.cancel(order, Reason.QUOTE)
         for side, first in ((Side.BUY, 2), (Side.SELL, ASK_IDS_FROM)):
-            for price, (k, lots) in missing[side].items():
+            for price, (k, lots) in wanted[side].items():
+                if (side, price) in kept:
+                    continue
                 self.place(
                     Request(
                         order_id=c["sequence"] * ORDER_IDS_PER_COMMAND + first + k, account=HOUSE_ACCOUNT, symbol=symbol,

@@ -7,6 +7,7 @@ Everything is counted again from the orders and positions each time it is asked 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+
 from isocross.codes import AdlRanking, EventKind, LiquidationLadder, MarginMode, Reason, Side
 from isocross.kernel.schema import FUND_ACCOUNT, HOUSE_ACCOUNT, NO_ROW
 from isocross.rulebook.model import Rulebook, SymbolRules

@@ -153,7 +153,7 @@ def test_the_fewest_lots_cure_and_the_fee_leaves_the_account_one_unit_above() ->
     # Rest 9,367 at 0.1151: balance 60 − 3.165 − 45.8983 = 10.9367 against 10.781417; 0.218385 owed, less can be borne.
     assert of_kind(events, EventKind.LIQUIDATION_FEE)[0]["fee_e8"] == e8("0.15528299")
     ended = of_kind(events, EventKind.LIQUIDATION_ENDED)[0]
-    assert (ended["code"] if "code" in ended else 0) == LiquidationStep.CURED
+    assert ended.get("code", 0) == LiquidationStep.CURED
     assert (ended["balance_e8"], ended["maintenance_e8"]) == (e8("10.78141701"), e8("10.781417"))
     assert story.wallet(FUND) == e8("0.15528299")
 

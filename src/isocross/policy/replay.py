@@ -1,71 +1,42 @@
 """Replay: one account with its trade in one world, driven through a history by the engine.
 
-Responsible for: turning a history's steps into commands, entering, walking, leaving, looking at the account on the way.
+Responsible for: sizing, entering, walking through a feed, leaving at market, looking at the account on the way.
 Must not: compute a margin, choose a trade or a history, word a result.
 
 The order of a step: the house's ladder moves to the step's last price, then the mark moves, so that a liquidation meets
 the book of its own moment. A ladder at which nobody trades is not sent: a preview of the prices and funding ahead finds
 the next command at which the engine liquidates or triggers, and only there is the ladder brought up to date. The account
 has no resting orders, so this changes no fill.
-
-Where the account is looked at (`Feed.looks`): at the ends of equal stretches of time, and inside each stretch, cut at every
-funding settlement, where the mark stands worst for the trade. Between settlements nothing but marks moves an untouched
-position, so with one position the nearest approach to liquidation is exact; with two, it is the nearest of the places
-where either mark, or the sum of both positions, stands worst.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..codes import CommandKind, EventKind, MarginMode, OrderType, Refusal, Side
+from ..codes import CommandKind, EventKind, MarginMode, OrderType, Refusal
 from ..errors import InputError, RefusedError
-from ..exchange import Exchange, PositionView, Result, WalletView
-from ..market.history import BarOrder, History, Steps
-from ..market.maker import DepthProfile, profile_for
+from ..exchange import Exchange, Result
+from ..market.maker import DepthProfile
 from ..rulebook.model import Rulebook
 from ..units import format_e8, format_time
+from ..views import PositionView, WalletView
+from .feed import Feed, Leg, Price, Watch
 
-Int64Array = NDArray[np.int64]
 Progress = Callable[[int, int], None]  # (commands done, commands in all)
 
 TRADER = 2
 FUND = 0
+_HOUSE = 1
 _SIZER = 3  # an account with more money than any trade asks for, in a world that is thrown away
 _SIZER_WALLET_E8 = 10**17
-_NO_SYMBOL = -1
 _REACH_MIN, _REACH_MAX = 64, 8_192  # prices commands looked ahead at once
 _CLOSE_ROUNDS = 20  # orders that closing may take when the book is thin
-_ACTS = (int(EventKind.LIQUIDATION_STARTED), int(EventKind.TRIGGERED))
-_NOISE = (int(EventKind.BOOK_LEVEL), int(EventKind.PRICES))
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """One position to be opened, in the kernel's integers."""
-
-    symbol: str
-    is_long: bool
-    leverage: int
-    margin_e8: int  # what was put up: the lots follow from it
-    lots: int = 0  # > 0 once sized
-    stop_ticks: int | None = None
-    take_profit_ticks: int | None = None
-
-    @property
-    def side(self) -> Side:
-        """Of the order that opens it."""
-        return Side.BUY if self.is_long else Side.SELL
-
-    @property
-    def closing_side(self) -> Side:
-        """Of the order that closes it."""
-        return Side.SELL if self.is_long else Side.BUY
+_STARTED, _TRIGGERED = int(EventKind.LIQUIDATION_STARTED), int(EventKind.TRIGGERED)
+_BOOK_LEVEL, _PRICES = int(EventKind.BOOK_LEVEL), int(EventKind.PRICES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,138 +49,6 @@ class Plan:
     wallet_e8: int
     fund_e8: int
     legs: tuple[Leg, ...]  # the trade first
-
-
-class Price(NamedTuple):
-    """What one symbol is told at one moment."""
-
-    last_e8: int
-    mark_e8: int
-    scale_e8: int
-
-
-class Feed:
-    """A history as COMMAND records from the entry on: an item is one prices command or one funding settlement."""
-
-    def __init__(self, history: History, order: BarOrder, enter_ms: int | None, dtype: np.dtype, stretches: int) -> None:
-        steps = history.steps(order)
-        self.symbols = steps.symbols
-        self.profiles = tuple(profile_for(symbol) for symbol in self.symbols)
-        self._steps = steps
-        self.entry_group = _entry_group(steps, history, enter_ms)
-        self.time_ms = int(steps.group_time_ms[self.entry_group])
-        self.end_ms = int(steps.group_time_ms[-1])
-        self._lay_out(steps, dtype)
-        self._stretches = stretches
-
-    def _lay_out(self, steps: Steps, dtype: np.dtype) -> None:
-        """Records of all items after the entry, headers followed by their continuations."""
-        groups = np.arange(self.entry_group + 1, steps.group_count)
-        group_sizes = np.diff(steps.group_first)[groups]
-        wanted = steps.funding_time_ms > self.time_ms  # at the entry's own instant the settlement comes first
-        funding = np.flatnonzero(wanted)
-        batch = np.stack([steps.funding_group[funding], steps.funding_time_ms[funding]])
-        is_new = np.ones(funding.size, dtype=bool)
-        is_new[1:] = (batch[:, 1:] != batch[:, :-1]).any(axis=0)
-        batch_first = np.flatnonzero(is_new)
-        batch_sizes = np.diff(np.append(batch_first, funding.size))
-        key = np.concatenate([2 * groups + 1, 2 * batch[0, batch_first]])  # a settlement comes before its group
-        moment = np.concatenate([steps.group_time_ms[groups], batch[1, batch_first]])
-        rank = np.lexsort((moment, key))
-        sizes = np.concatenate([group_sizes, batch_sizes])[rank] + 1
-        self.first = np.concatenate([[0], np.cumsum(sizes)])
-        self.item_time_ms = moment[rank]
-        self.is_funding = (rank >= groups.size).astype(bool)
-        place = np.empty(rank.size, dtype=np.int64)
-        place[rank] = np.arange(rank.size)
-        self.item_group = np.where(self.is_funding, key[rank] // 2 - 1, key[rank] // 2)  # the last group applied by then
-        records = np.zeros(int(self.first[-1]), dtype=dtype)
-        headers = self.first[:-1]
-        records["time_ms"][headers] = self.item_time_ms
-        records["kind"][headers] = np.where(self.is_funding, CommandKind.SETTLE_FUNDING, CommandKind.PRICES)
-        records["continuation_count"][headers] = sizes - 1
-        records["symbol"][headers] = _NO_SYMBOL
-        if groups.size:
-            rows = np.arange(steps.group_first[groups[0]], len(steps))
-            group_of = steps.group_index[rows]
-            at = headers[place[group_of - groups[0]]] + 1 + rows - steps.group_first[group_of]
-            records["symbol"][at] = steps.symbol_index[rows]
-            records["index_e8"][at] = steps.mark_e8[rows]
-            records["mark_e8"][at] = steps.mark_e8[rows]
-        if funding.size:
-            batch_of = np.cumsum(is_new) - 1
-            at = headers[place[groups.size + batch_of]] + 1 + np.arange(funding.size) - batch_first[batch_of]
-            records["symbol"][at] = steps.funding_symbol_index[funding]
-            records["rate_e8"][at] = steps.funding_rate_e8[funding]
-        self._records = records
-        self._is_header = np.zeros(len(records), dtype=bool)
-        self._is_header[headers] = True
-
-    @property
-    def item_count(self) -> int:
-        """Prices and funding commands after the entry."""
-        return int(self.item_time_ms.size)
-
-    def records(self, first: int, after: int, sequence: int) -> np.ndarray:
-        """The records of items first … after − 1, numbered from `sequence`."""
-        rows = slice(int(self.first[first]), int(self.first[after]))
-        taken = self._records[rows].copy()
-        taken["sequence"][self._is_header[rows]] = sequence + np.arange(after - first)
-        return taken
-
-    def price_at(self, group: int, symbol: str) -> Price:
-        """The latest step of a symbol at or before a group."""
-        steps, number = self._steps, self.symbols.index(symbol)
-        row = int(steps.group_first[group + 1]) - 1
-        while int(steps.symbol_index[row]) != number:
-            row -= 1
-        return Price(int(steps.last_e8[row]), int(steps.mark_e8[row]), int(steps.depth_scale_e8[row]))
-
-    def mark_of(self, item: int, symbol: str) -> int:
-        """Mark of a symbol after an item."""
-        return self.price_at(int(self.item_group[item]), symbol).mark_e8
-
-    def looks(self, legs: Sequence[Leg], rulebook: Rulebook) -> Int64Array:
-        """The items after which the account is looked at, ascending; the last item is one of them."""
-        count = self.item_count
-        if count == 0:
-            return np.empty(0, dtype=np.int64)
-        cuts = np.linspace(0, count, min(self._stretches, count) + 1).astype(np.int64)[1:]
-        bounds = np.unique(np.concatenate([[0], cuts, np.flatnonzero(self.is_funding)]))
-        bounds = bounds[bounds < count]
-        marks = {leg.symbol: self._marks(leg.symbol) for leg in legs}
-        paths = [marks[leg.symbol] if leg.is_long else -marks[leg.symbol] for leg in legs]
-        if len(legs) > 1:  # where the two together are worth least: only a guide to where to look
-            shares = [leg.lots * rulebook.symbols[leg.symbol].step_e8 / 1e8 for leg in legs]
-            paths.append(sum(path * share for path, share in zip(paths, shares, strict=True)))
-        found = [cuts - 1, np.flatnonzero(self.is_funding)]
-        for path in paths:
-            order = np.lexsort((path, np.searchsorted(bounds, np.arange(count), side="right")))
-            found.append(order[bounds])  # the first of each stretch in that order is its least
-        return np.unique(np.concatenate(found))
-
-    def _marks(self, symbol: str) -> Int64Array:
-        """Mark of a symbol after every item."""
-        steps, number = self._steps, self.symbols.index(symbol)
-        own = np.flatnonzero(steps.symbol_index == number)
-        row = np.searchsorted(own, steps.group_first[self.item_group + 1] - 1, side="right") - 1
-        marks: Int64Array = steps.mark_e8[own[np.maximum(row, 0)]]
-        return marks
-
-
-def _entry_group(steps: Steps, history: History, enter_ms: int | None) -> int:
-    """The first group at or after `enter_ms` by which every symbol has a price."""
-    first_ms = int(steps.group_time_ms[0])
-    wanted_ms = first_ms if enter_ms is None else enter_ms
-    if not first_ms <= wanted_ms < history.end_ms:
-        raise InputError(
-            f"enter: {format_time(wanted_ms)} is outside the history, {format_time(first_ms)} to "
-            f"{format_time(history.end_ms)}"
-        )
-    group = int(np.searchsorted(steps.group_time_ms, wanted_ms))
-    for number in range(len(steps.symbols)):
-        group = max(group, int(steps.group_index[np.flatnonzero(steps.symbol_index == number)[0]]))
-    return min(group, steps.group_count - 1)
 
 
 class Look(NamedTuple):
@@ -302,7 +141,12 @@ def size(plan: Plan, leg: Leg, feed: Feed) -> int:
         )
     smallest, _, _ = opened(enough)
     if not smallest.is_accepted:
-        raise RefusedError(f"{what} is refused: {smallest.refusal.name}", int(smallest.refusal))
+        least = f"; the least order is worth {format_e8(exchange.rules(row).min_notional_e8)} {plan.asset}"
+        raise RefusedError(
+            f"{what} is refused: {smallest.refusal.name}"
+            f"{least if smallest.refusal == Refusal.NOTIONAL_TOO_SMALL else ''}",
+            int(smallest.refusal),
+        )
     return enough
 
 
@@ -313,7 +157,7 @@ def live(
     is_watched: bool = True,
     progress: Progress | None = None,
 ) -> Life:
-    """Enter, walk the whole history, leave at market. `is_watched`: look at the account on the way (Feed.looks)."""
+    """Enter, walk the whole history, leave at market. `is_watched`: look at the account on the way."""
     world = _World(plan, feed)
     trade = plan.legs[0]
     for leg in plan.legs:
@@ -338,6 +182,26 @@ def live(
     life.exchange = world.exchange
     assert not any(life.conservation_gap_e8.values()), "money was made or lost in the ledger"
     return life
+
+
+def refused(plan: Plan, feed: Feed, modes: Mapping[str, MarginMode], refusal: Refusal, symbol: str) -> Life:
+    """The life of a trade that nobody can open: the world before it, and why."""
+    world = _World(plan, feed)
+    trade = plan.legs[0]
+    world.set_up(TRADER, trade, modes[trade.symbol])
+    wallet = world.exchange.wallet(TRADER, plan.asset)
+    return Life(
+        entry_time_ms=feed.time_ms,
+        entry_mark_e8=world.exchange.mark_e8(trade.symbol),
+        wallet_before=wallet,
+        max_open_lots=world.max_open(trade),
+        refusal=refusal,
+        refused_symbol=symbol,
+        events=np.concatenate(world.events),
+        wallet_after=wallet,
+        conservation_gap_e8=world.exchange.conservation_gap_e8(),
+        exchange=world.exchange,
+    )
 
 
 class _World:
@@ -376,8 +240,10 @@ class _World:
 
     def _keep(self, events: np.ndarray) -> None:
         """What a person would want to read: not the house's ladder, not every price."""
-        is_kept = ~np.isin(events["kind"], _NOISE) & (events["account"] != 1)
-        self.events.append(events[is_kept])
+        kinds = events["kind"]
+        is_kept = (kinds != _BOOK_LEVEL) & (kinds != _PRICES) & (events["account"] != _HOUSE)
+        if is_kept.any():
+            self.events.append(events[is_kept])
 
     def _quote(self) -> None:
         """The ladder of every symbol at the latest prices."""
@@ -461,12 +327,12 @@ class _World:
     def walk(self, life: Life, is_watched: bool, progress: Progress | None) -> None:
         """All items after the entry, or as many as the account has something open."""
         feed, trade = self.feed, self.plan.legs[0]
-        looks = feed.looks(self.plan.legs, self.plan.rulebook) if is_watched else np.empty(0, dtype=np.int64)
+        watch = Watch(feed, self.plan.legs, self.plan.rulebook) if is_watched else None
         item, reach = 0, _REACH_MIN
         while item < feed.item_count and self._has_something_open():
             until = min(item + reach, feed.item_count)
             act = self._next_act(item, until)
-            self._apply_quietly(life, item, act, looks)
+            self._apply_quietly(life, item, act, watch)
             item = act
             reach = min(reach * 4, _REACH_MAX)
             if act < until:
@@ -479,7 +345,8 @@ class _World:
             if progress is not None:
                 progress(item, feed.item_count)
         flat = life.looks[-1]
-        for index in looks[np.searchsorted(looks, item) :].tolist():  # nothing is open any more: only the mark moves
+        later = watch.planned[np.searchsorted(watch.planned, item) :].tolist() if watch is not None else []
+        for index in later:  # nothing is open any more: only the mark moves
             life.looks.append(
                 flat._replace(time_ms=int(feed.item_time_ms[index]), mark_e8=feed.mark_of(index, trade.symbol))
             )
@@ -496,13 +363,12 @@ class _World:
         sequence = self.exchange.next_sequence
         with self.exchange.previewing():
             events = self.exchange.submit_batch(self.feed.records(first, after, sequence)).events
-        acts = events["sequence"][np.isin(events["kind"], _ACTS)]
+        acts = events["sequence"][(events["kind"] == _STARTED) | (events["kind"] == _TRIGGERED)]
         return first + int(acts[0]) - sequence if len(acts) else after
 
-    def _apply_quietly(self, life: Life, first: int, after: int, looks: Int64Array) -> None:
+    def _apply_quietly(self, life: Life, first: int, after: int, watch: Watch | None) -> None:
         """Items at which nobody trades, looking at the account where asked."""
-        low, high = np.searchsorted(looks, [first, after])
-        for index in looks[low:high].tolist():
+        for index in watch.within(first, after) if watch is not None else ():
             self._apply(first, index + 1)
             self.look(life)
             first = index + 1

@@ -1,0 +1,346 @@
+"""Compare text: the words of a comparison: its sentence, its rows, its event log, its HTML.
+
+Responsible for: text for people, at most 16 characters a cell. Must not: compute, print, know the terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+from ..codes import EventKind, LiquidationStep, OrderType, Reason, Refusal, Side
+from ..units import ONE_E8, format_e8, format_money, format_time
+from .compare_result import CompareResult, Liquidation, ModeResult
+
+NONE = "none"
+_MINUTE_MS = 60_000
+_ENDINGS = {
+    "liquidated": "liquidated",
+    "stop": "closed by its stop",
+    "take_profit": "closed by its take-profit",
+    "end_of_history": "alive at the end",
+    "open": "alive at the end",
+    "refused": "refused",
+}
+
+
+def price_text(price_e8: int | None, tick_e8: int) -> str:
+    """A price rounded to the tick's decimals, two at least; 'none' when there is none."""
+    if price_e8 is None:
+        return NONE
+    decimals = 8
+    while decimals > 2 and tick_e8 % 10 ** (9 - decimals) == 0:
+        decimals -= 1
+    return format_money(price_e8, decimals)
+
+
+def percent_text(fraction_e8: int | None, is_signed: bool = True) -> str:
+    """A fraction in percent; 'none' when there is none."""
+    if fraction_e8 is None:
+        return NONE
+    return f"{'+' if is_signed and fraction_e8 > 0 else ''}{format_money(fraction_e8 * 100)} %"
+
+
+def money_text(money_e8: int | None) -> str:
+    """Money with two decimals; 'none' when there is none."""
+    return NONE if money_e8 is None else format_money(money_e8)
+
+
+def signed_text(money_e8: int) -> str:
+    """Money with its sign."""
+    return f"{'+' if money_e8 > 0 else ''}{format_money(money_e8)}"
+
+
+def duration_text(duration_ms: int) -> str:
+    """'3 d 4 h', '9 h 57 min', '12 min'."""
+    minutes = abs(duration_ms) // _MINUTE_MS
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return f"{days} d {hours} h" if hours else f"{days} d"
+    if hours:
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    return f"{rest} min"
+
+
+def moment_text(time_ms: int) -> str:
+    """'2026-01-05 13:47', to the minute."""
+    return format_time(time_ms // _MINUTE_MS * _MINUTE_MS).removesuffix(" UTC")
+
+
+def leverage_text(leverage_e8: int | None) -> str:
+    """'10.00x'."""
+    if leverage_e8 is None:
+        return NONE
+    return f"{format_money(leverage_e8, 2 if leverage_e8 >= ONE_E8 // 10 else 4)}x"
+
+
+def trade_text(result: CompareResult) -> str:
+    """'BTCUSDT long 0.083 BTC at 59,993.5 (500 at 10x)'."""
+    trade, rules = result.trade, result.rules
+    entry = next((mode.entry_e8 for mode in result.modes if mode.entry_e8 is not None), None)
+    at = "" if entry is None else f" at {price_text(entry, rules.tick_e8)}"
+    return (
+        f"{rules.symbol} {'long' if trade.is_long else 'short'} {format_e8(trade.lots * rules.step_e8)} "
+        f"{rules.base_asset}{at} ({format_e8(trade.margin_e8)} at {trade.leverage}x)"
+    )
+
+
+def rows(result: CompareResult) -> list[tuple[str, list[str]]]:
+    """The table: a label and a cell per mode."""
+    tick_e8, modes = result.rules.tick_e8, result.modes
+    second = result.second is not None
+    there = {mode.name: mode.refusal is Refusal.NONE for mode in modes}
+
+    def row(label: str, cell: Any) -> tuple[str, list[str]]:
+        return label, [cell(mode) if there[mode.name] else "refused" for mode in modes]
+
+    table = [
+        row("Backed by", lambda mode: money_text(mode.backing_e8)),
+        row("Effective leverage", lambda mode: leverage_text(mode.effective_leverage_e8)),
+        (f"Largest it could open, {result.rules.base_asset}", [format_e8(mode.max_open_e8) for mode in modes]),
+        row("Liquidation price", lambda mode: price_text(mode.liquidation_e8, tick_e8)),
+        row("  from mark", lambda mode: percent_text(mode.distance_e8) if mode.liquidation_e8 else ""),
+        row(
+            "Most this trade can lose" if second else "Most that can be lost",
+            lambda mode: money_text(mode.most_lost_e8),
+        ),
+        row("Liquidated", _liquidated),
+        row("  at mark", lambda mode: price_text(mode.liquidations[0].mark_e8, tick_e8) if mode.is_liquidated else ""),
+        row("Ended", _ended),
+        row("Lived for", lambda mode: NONE if mode.lived_ms is None else duration_text(mode.lived_ms)),
+        row("Drawn beyond the margin", lambda mode: money_text(mode.drawn_e8)),
+        row("Nearest to liquidation", nearest_distance),
+        row("  margin ratio then", nearest_ratio),
+        row(
+            "  when",
+            lambda mode: "" if mode.is_liquidated or mode.nearest is None else moment_text(mode.nearest.time_ms),
+        ),
+        row("Trading fees", lambda mode: money_text(mode.fees_e8)),
+        row("Liquidation fee", lambda mode: money_text(mode.liquidation_fee_e8)),
+        row("Funding", lambda mode: signed_text(mode.funding_e8)),
+        row("Wallet after", lambda mode: money_text(mode.wallet_after_e8)),
+        row("  against before", lambda mode: signed_text(mode.change_e8)),
+    ]
+    if not any(mode.liquidation_fee_e8 for mode in modes):
+        table = [entry for entry in table if entry[0] != "Liquidation fee"]
+    if not any(mode.is_liquidated for mode in modes):
+        table = [entry for entry in table if entry[0] != "  at mark"]
+    return table
+
+
+def nearest_ratio(mode: ModeResult) -> str:
+    """The margin ratio at the nearest approach."""
+    if mode.is_liquidated:
+        return ""
+    if mode.nearest is None:
+        return NONE
+    return "above 100 %" if mode.nearest.ratio_e8 is None else percent_text(mode.nearest.ratio_e8, is_signed=False)
+
+
+def nearest_distance(mode: ModeResult) -> str:
+    """How far the liquidation price was from the mark at the nearest approach."""
+    if mode.is_liquidated:
+        return "reached"
+    if mode.nearest is None:
+        return NONE
+    if mode.nearest.distance_e8 is None:
+        return "no such price"
+    return percent_text(mode.nearest.distance_e8)
+
+
+def _liquidated(mode: ModeResult) -> str:
+    return moment_text(mode.liquidations[0].time_ms) if mode.is_liquidated else "no"
+
+
+def _ended(mode: ModeResult) -> str:
+    if mode.ending in ("end_of_history", "open"):
+        return "history's end"
+    return "" if mode.ending == "liquidated" else mode.ending.replace("_", "-")
+
+
+def liquidation_text(one: Liquidation, result: CompareResult) -> str:
+    """How a liquidation went, in one sentence."""
+    rules = result.rules
+    base, step_e8 = rules.base_asset, rules.step_e8
+    parts = []
+    if one.book_lots:
+        average_e8 = one.book_value_e8 * ONE_E8 // (one.book_lots * step_e8)
+        parts.append(
+            f"{format_e8(one.book_lots * step_e8)} {base} closed in the book at {price_text(average_e8, rules.tick_e8)}"
+        )
+    if one.fund_lots:
+        parts.append(f"{format_e8(one.fund_lots * step_e8)} {base} taken over by the insurance fund")
+    if one.other_lots:
+        parts.append(f"{format_e8(one.other_lots * step_e8)} {base} by other accounts or the house")
+    if one.step is LiquidationStep.CURED:
+        parts.append(f"{format_e8(abs(one.lots_after) * step_e8)} {base} lived on")
+    fee = f", fee {money_text(one.fee_e8)}" if one.fee_e8 else ""
+    return (
+        f"liquidated {moment_text(one.time_ms)} at mark {price_text(one.mark_e8, rules.tick_e8)} with "
+        f"{money_text(one.balance_e8)} left against {money_text(one.maintenance_e8)}: {', '.join(parts)}{fee}"
+    )
+
+
+def sentence(result: CompareResult) -> str:
+    """The answer with its deciding numbers, no mode praised."""
+    refused = [mode for mode in result.modes if mode.refusal is not Refusal.NONE]
+    isolated, cross = result["isolated"], result["cross"]
+    if refused:
+        told = "; ".join(f"{mode.name} is refused: {mode.refusal.name} ({mode.refused_symbol})" for mode in refused)
+        lived = [f"{mode.name} ends with {signed_text(mode.change_e8)}" for mode in result.modes if mode not in refused]
+        return ". ".join([f"{told[0].upper()}{told[1:]}", *[f"{one[0].upper()}{one[1:]}" for one in lived]]) + "."
+    text = _both(result, isolated, cross)
+    if result.second is not None:
+        hybrid = result["hybrid"]
+        text = f"With both positions, {text[0].lower()}{text[1:]} Hybrid: {_clause(hybrid)}."
+    return text
+
+
+def _both(result: CompareResult, isolated: ModeResult, cross: ModeResult) -> str:
+    longer = result.longer_ms or 0
+    if isolated.is_liquidated and cross.is_liquidated:
+        return (
+            f"Both are liquidated; isolated {_change(isolated)}; cross {_lives(longer)} and {_change(cross)}: "
+            f"{_difference(result)}."
+        )
+    if isolated.is_liquidated:
+        return (
+            f"Isolated is liquidated and {_change(isolated)}; cross {_lives(longer)}, draws {money_text(cross.drawn_e8)} beyond the margin and {_change(cross)}: "
+            f"{_difference(result)}."
+        )
+    if cross.is_liquidated:
+        return f"Cross is liquidated and {_change(cross)}; isolated is {_clause(isolated)}: {_difference(result)}."
+    near = f"{_near(isolated)}, {_near(cross)}"
+    same = isolated.wallet_after_e8 == cross.wallet_after_e8 and isolated.ending == cross.ending
+    if same:
+        both = f"{'' if isolated.ending in ('stop', 'take_profit') else 'both '}{'lose' if isolated.change_e8 < 0 else 'gain'} {money_text(abs(isolated.change_e8))}"
+        how = {"stop": "Both are closed by the stop", "take_profit": "Both are closed by the take-profit"}
+        return (
+            f"{how.get(isolated.ending, 'Neither is liquidated')} and {both}: the mode changed only the risk: {near}."
+        )
+    return f"Neither is liquidated: isolated {_clause(isolated)}, cross {_clause(cross)}; {near}."
+
+
+def _near(mode: ModeResult) -> str:
+    if mode.nearest is None or mode.nearest.distance_e8 is None:
+        return f"{mode.name} had no liquidation price"
+    return f"{mode.name} came to within {percent_text(abs(mode.nearest.distance_e8), is_signed=False)} of liquidation"
+
+
+def _clause(mode: ModeResult) -> str:
+    return f"{_ENDINGS[mode.ending]}, {_change(mode)}"
+
+
+def _change(mode: ModeResult) -> str:
+    verb = "loses" if mode.change_e8 < 0 else "gains"
+    return f"{verb} {money_text(abs(mode.change_e8))}"
+
+
+def _lives(longer_ms: int) -> str:
+    if longer_ms == 0:
+        return "dies at the same moment"
+    return f"lives {duration_text(longer_ms)} {'longer' if longer_ms > 0 else 'less'}"
+
+
+def _difference(result: CompareResult) -> str:
+    saved = result.saved_e8
+    if saved == 0:
+        return "it made no difference"
+    if (result.longer_ms or 0) > 0:
+        return f"living longer {'saved' if saved > 0 else 'cost'} {money_text(abs(saved))}"
+    return f"cross {'kept' if saved > 0 else 'cost'} {money_text(abs(saved))} more"
+
+
+def other_order_text(result: CompareResult) -> str:
+    """What changes when the low and the high of every bar change places."""
+    if not result.other_order:
+        return ""
+    told = ", ".join(
+        f"{other.name} {_ENDINGS[other.ending]}, {money_text(other.wallet_after_e8)}" for other in result.other_order
+    )
+    if result.is_outcome_other:
+        return f"The other order of each bar's low and high CHANGES the outcome: {told}."
+    same = all(result[other.name].wallet_after_e8 == other.wallet_after_e8 for other in result.other_order)
+    if same:
+        return "The other order of each bar's low and high gives the same outcome to the last unit."
+    return f"The other order of each bar's low and high does not change the outcome: {told}."
+
+
+def event_rows(result: CompareResult) -> Iterator[dict[str, str]]:
+    """The event log of every mode, in exact decimals; empty text where an event has no such field."""
+    for mode in result.modes:
+        for event in mode.events:
+            yield _event_row(result, mode.name, event)
+
+
+def _event_row(result: CompareResult, mode: str, event: Any) -> dict[str, str]:
+    kind = EventKind(int(event["kind"]))
+    row = int(event["symbol"])
+    symbol = result.plan.symbols[row] if row >= 0 else ""
+    rules = result.rulebook.symbols[symbol] if symbol else None
+
+    def money(name: str) -> str:
+        return format_e8(int(event[name])) if int(event[name]) else ""
+
+    code = int(event["code"])
+    if kind in (EventKind.WALLET, EventKind.MARGIN_MOVED, EventKind.CANCELLED, EventKind.EXPIRED):
+        reason = Reason(code).name.lower()
+    elif kind is EventKind.REFUSED:
+        reason = Refusal(code).name.lower()
+    elif kind is EventKind.ACCEPTED:
+        reason = OrderType(code).name.lower()
+    elif kind is EventKind.LIQUIDATION_ENDED:
+        reason = LiquidationStep(code).name.lower()
+    else:
+        reason = ""
+    has_side = kind in (EventKind.ACCEPTED, EventKind.FILLED, EventKind.LIQUIDATION_ORDER, EventKind.CANCELLED)
+    time_ms = int(event["time_ms"])
+    return {
+        "mode": mode,
+        "time_ms": str(time_ms),
+        "time": format_time(time_ms).removesuffix(" UTC"),
+        "sequence": str(int(event["sequence"])),
+        "event": kind.name.lower(),
+        "account": {0: "fund", 1: "house", 2: "trader"}.get(int(event["account"]), str(int(event["account"]))),
+        "symbol": symbol,
+        "side": Side(int(event["side"])).name.lower() if has_side else "",
+        "quantity": format_e8(int(event["lots"]) * rules.step_e8) if rules and int(event["lots"]) else "",
+        "price": format_e8(int(event["price_ticks"]) * rules.tick_e8) if rules and int(event["price_ticks"]) else "",
+        "mark": money("mark_e8"),
+        "value": money("value_e8"),
+        "amount": money("amount_e8"),
+        "fee": money("fee_e8"),
+        "rate": money("rate_e8"),
+        "balance": money("balance_e8"),
+        "maintenance": money("maintenance_e8"),
+        "reason": reason,
+    }
+
+
+def event_line(row: dict[str, str]) -> str:
+    """One event on one line: when, what, and the fields that it has."""
+    told = [row[name] for name in ("symbol", "side", "quantity") if row[name]]
+    told += [
+        f"{name} {row[name]}"
+        for name in ("price", "mark", "amount", "fee", "rate", "balance", "maintenance")
+        if row[name]
+    ]
+    told += [row["reason"]] if row["reason"] else []
+    return f"{row['time']:19} {row['mode']:8} {row['account']:6} {row['event']:19} {' '.join(told)}".rstrip()
+
+
+def html(result: CompareResult) -> str:
+    """A table for notebooks."""
+    head = "".join(f"<th>{escape(mode.name)}</th>" for mode in result.modes)
+    body = "".join(
+        f"<tr><th style='text-align:left'>{escape(label)}</th>"
+        + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        + "</tr>"
+        for label, cells in rows(result)
+    )
+    notes = "".join(f"<li>{escape(note)}</li>" for note in result.notes)
+    return (
+        f"<p><b>{escape(trade_text(result))}</b></p><table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"
+        f"<p>{escape(sentence(result))} {escape(other_order_text(result))}</p><ul>{notes}</ul>"
+    )
