@@ -45,7 +45,7 @@ def to_decimal(value: Amount, name: str) -> Decimal:
     else:
         if hasattr(value, "item") and not isinstance(value, (str, float)):  # a numpy scalar
             return to_decimal(value.item(), name)
-        text = repr(value) if isinstance(value, float) else str(value).strip()
+        text = repr(float(value)) if isinstance(value, float) else str(value).strip()
         plain = text.lstrip("+-").lower()
         if plain in ("nan", "inf", "infinity"):
             raise AmountError(f"{name}: {text} is not a finite number")

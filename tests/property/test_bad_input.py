@@ -281,6 +281,21 @@ def test_giants_overflow_nowhere(seed):
         world.check(exchange)
 
 
+def test_the_house_against_everybody_overflows_nowhere():
+    """Many accounts each buy nearly the largest position from the house: its own side is bounded by nothing but refusals."""
+    exchange = Exchange(giant_book(), compiled=False)
+    rules = exchange.rules(0)
+    lots, ticks = rules.lots_max * 9 // 10, rules.price_max_ticks
+    world.submit(exchange, world.prices((0, rules.price_max_e8)))
+    for account in range(2, 26):
+        world.submit(exchange, world.account(account))
+        world.submit(exchange, world.deposit(account, WALLET_MAX_E8 // 8))
+        world.submit(exchange, world.leverage(account, 0, 100))
+        world.submit(exchange, world.limit(1, 0, Side.SELL, ticks, lots))
+        world.submit(exchange, world.limit(account, 0, Side.BUY, ticks, lots))
+        world.check(exchange)
+
+
 @pytest.mark.parametrize("compiled", [True, False])
 def test_the_richest_account_can_be_a_counterparty_of_a_deleveraging(compiled):
     """A wallet at its limit, in profit: its margin balance is above every wallet's limit."""

@@ -70,8 +70,12 @@ class Book(State):
         crosses = best <= taker.price if taker.side == Side.BUY else best >= taker.price
         return levels[best][0] if crosses else None
 
-    def market_limit(self, symbol: int, side: int, lots: int) -> int | None:
-        """Price of the deepest opposite level that `lots` need, within the bound around mark. None: there is no level."""
+    def offered_lots(self, symbol: int, side: int, price: int, account: int) -> int:
+        """Lots on the opposite level at a price that are not the account's own."""
+        return sum(order.lots for order in self.levels(symbol, 1 - side)[price] if order.account != account)
+
+    def market_limit(self, symbol: int, side: int, lots: int, account: int) -> int | None:
+        """Price of the deepest opposite level that `lots` need of others, within the bound around mark. None: no level."""
         rules, mark = self.symbols[symbol], self.mark[symbol]
         bound = rules.market_bound_rate_e8
         if side == Side.BUY:
@@ -82,8 +86,10 @@ class Book(State):
         for price in self.crossing_levels(symbol, side, furthest):
             if found >= lots:
                 break
-            limit = price
-            found += self.level_lots(symbol, 1 - side, price)
+            offered = self.offered_lots(symbol, side, price, account)
+            if offered:
+                limit = price
+                found += offered
         return limit
 
     def emit_level(self, symbol: int, side: int, price: int) -> None:
@@ -163,11 +169,11 @@ class Book(State):
             crossing = self.crossing_levels(request.symbol, request.side, limit)
             if request.time_in_force == TimeInForce.GTX and crossing:
                 yield Refusal.POST_ONLY_TAKES
-            offered = sum(self.level_lots(request.symbol, 1 - request.side, price) for price in crossing)
+            offered = sum(self.offered_lots(request.symbol, request.side, price, request.account) for price in crossing)
             if request.time_in_force == TimeInForce.FOK and offered < request.lots:
                 yield Refusal.FILL_OR_KILL_UNFILLED
         else:
-            found = self.market_limit(request.symbol, request.side, request.lots)
+            found = self.market_limit(request.symbol, request.side, request.lots, request.account)
             if found is None:
                 yield Refusal.NO_LIQUIDITY
             limit = found
@@ -208,7 +214,7 @@ class Book(State):
         row = self.row(request.account, request.symbol)
         limit = request.price
         if request.order_type == OrderType.MARKET:
-            found = self.market_limit(request.symbol, request.side, request.lots)
+            found = self.market_limit(request.symbol, request.side, request.lots, request.account)
             assert found is not None
             limit = found
         opening = 0 if request.is_reduce_only else self.opening_lots(row, request.side, request.lots)

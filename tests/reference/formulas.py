@@ -191,18 +191,10 @@ def adl_score(profit: int, wallet: int, maintenance: int, balance: int) -> int:
     return floor_div(percentage * ratio, ONE)
 
 
-SCAN_MAX = 3_000
-
-
 def most_lots(available: int, fits: Callable[[int], bool]) -> int:
-    """The most lots 1 … available for which `fits` holds, else 0.
-
-    What fits is linear in the lots but for a few units of rounding: a small number is tried one by one, a large one by halving.
-    """
+    """The most lots for which `fits` holds: all of them, else by bisection between none and all (commands.md)."""
     if available <= 0 or fits(available):
         return max(0, available)
-    if available <= SCAN_MAX:
-        return next((lots for lots in range(available - 1, 0, -1) if fits(lots)), 0)
     low, high = 0, available  # fits at low (or low is 0), not at high
     while high - low > 1:
         middle = (low + high) // 2

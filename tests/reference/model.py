@@ -393,7 +393,9 @@ class Reference(Liquidation):
             yield Refusal.UNKNOWN_SYMBOL
         if c["level_notional_e8"] < 0:
             yield Refusal.AMOUNT_NOT_POSITIVE
-        if c["level_notional_e8"] > WALLET_MAX_E8 // LADDER_LEVELS_MAX:
+        most = WALLET_MAX_E8 // LADDER_LEVELS_MAX
+        scale = c["scale_e8"] if ONE < c["scale_e8"] <= 10**10 else ONE
+        if c["level_notional_e8"] > floor_div(most * ONE, scale):
             yield Refusal.AMOUNT_TOO_LARGE
         half = ONE // 2
         rates_fit = 0 <= c["half_spread_rate_e8"] <= half and 0 <= c["spacing_rate_e8"] <= half

@@ -390,10 +390,22 @@ def _map_remove(s, order_id):
 
 
 @kernel
-def lots_within(s, symbol, side, limit_ticks, wanted_lots):
+def _lots_of(s, level, account):
+    """Lots of one account on a level."""
+    lots = 0
+    o = s.levels[level].first_order
+    while o != NO_ROW:
+        if s.orders[o].account == account:
+            lots += s.orders[o].lots
+        o = s.orders[o].next_in_queue
+    return lots
+
+
+@kernel
+def lots_within(s, symbol, side, limit_ticks, wanted_lots, own_account):
     """(lots, price): how many of `wanted_lots` rest on a side within a limit, and the price of the deepest one needed.
 
-    price is 0 when nothing rests within the limit.
+    Orders of `own_account` do not count (NO_ROW: all count). price is 0 when nothing rests within the limit.
     """
     limit_key = sort_key_of(side, limit_ticks)
     level = best_level(s, symbol, side)
@@ -403,8 +415,12 @@ def lots_within(s, symbol, side, limit_ticks, wanted_lots):
         row = s.levels[level]
         if row.sort_key > limit_key:
             break
-        found += row.lots
-        price = row.price_ticks
+        lots = row.lots
+        if own_account != NO_ROW:
+            lots -= _lots_of(s, level, own_account)
+        if lots > 0:
+            found += lots
+            price = row.price_ticks
         level = next_level(s, level, 0)
     if found > wanted_lots:
         found = wanted_lots

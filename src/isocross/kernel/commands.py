@@ -51,6 +51,7 @@ from .schema import FIRST_USER_ACCOUNT, FUND_ACCOUNT, HOUSE_ACCOUNT, NO_ROW
 
 SPREAD_MAX_E8 = ONE_E8 // 2
 SCALE_MAX_E8 = 100 * ONE_E8
+LEVEL_NOTIONAL_MAX_E8 = WALLET_MAX_E8 // LADDER_LEVELS_MAX  # after scaling: the last level's value fits a wallet
 
 
 @small
@@ -205,6 +206,10 @@ def set_margin_mode(s, account, symbol, mode):
         return Refusal.MARGIN_MODE_UNKNOWN
     settings = find_settings(s, account, symbol)
     current = default_margin_mode(s, settings)
+    if s.accounts[account].is_house != 0:
+        current = MarginMode.CROSS
+        if mode != current:
+            return Refusal.NOT_SUPPORTED
     if current == mode:
         return Refusal.MARGIN_MODE_UNCHANGED
     if settings != NO_ROW:
@@ -338,8 +343,11 @@ def quote(s, sequence, symbol, mid_e8, half_spread, spacing, level_notional_e8, 
         return Refusal.UNKNOWN_SYMBOL
     if level_notional_e8 < 0:
         return Refusal.AMOUNT_NOT_POSITIVE
-    if level_notional_e8 > WALLET_MAX_E8 // LADDER_LEVELS_MAX:
+    if level_notional_e8 > LEVEL_NOTIONAL_MAX_E8:
         return Refusal.AMOUNT_TOO_LARGE
+    if ONE_E8 < scale_e8 <= SCALE_MAX_E8:
+        if level_notional_e8 > mul_div_down(LEVEL_NOTIONAL_MAX_E8, ONE_E8, scale_e8):
+            return Refusal.AMOUNT_TOO_LARGE
     if (
         half_spread < 0
         or half_spread > SPREAD_MAX_E8
@@ -438,7 +446,7 @@ def settle_funding(s, first, count):
         residue = 0
         p = s.symbols[symbol].first_position
         while p != NO_ROW:
-            if s.positions[p].lots != 0 and rate != 0:
+            if s.positions[p].lots != 0:
                 residue -= _fund_position(s, p, rate)
             p = s.positions[p].next_in_symbol
         assert residue >= 0

@@ -14,7 +14,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from ..codes import CommandKind, EventKind, MarginMode, Reason, Refusal
-from ..limits import BRANCH_SEQUENCE_FIRST, CONTINUATIONS_MAX, LADDER_LEVELS_MAX, ORDER_IDS_PER_COMMAND, SEQUENCE_MAX
+from ..limits import ACCOUNTS_MAX, BRANCH_SEQUENCE_FIRST, CONTINUATIONS_MAX, LADDER_LEVELS_MAX, ORDER_IDS_PER_COMMAND, SEQUENCE_MAX
 from .book import find_order
 from .commands import (
     cancel_all,
@@ -144,7 +144,7 @@ def _lacks_room(s, i):
         return True
     if _wants(s, POSITIONS_TABLE, len(s.positions), counters.position_count, 1):
         return True
-    if command.kind == CommandKind.CREATE_ACCOUNT and command.account >= len(s.accounts):
+    if command.kind == CommandKind.CREATE_ACCOUNT and len(s.accounts) <= command.account < ACCOUNTS_MAX:
         return _wants(s, ACCOUNTS_TABLE, len(s.accounts), counters.account_count, command.account + 1)
     return False
 
@@ -190,6 +190,8 @@ def _why_not(s, i, count):
     kind = command.kind
     if kind <= CommandKind.CONTINUATION or kind > CommandKind.SET_FEES:
         return Refusal.UNKNOWN_COMMAND
+    if not _is_supported(s, i):
+        return Refusal.NOT_SUPPORTED
     takes_records = kind == CommandKind.PRICES or kind == CommandKind.SETTLE_FUNDING
     following = command.continuation_count
     if following < 0 or following > CONTINUATIONS_MAX or i + following >= count:
@@ -207,14 +209,31 @@ def _why_not(s, i, count):
 
 
 @kernel
+def _is_supported(s, i):
+    """Whether this version carries out a command: its kind, and of an order its prevention rule and trigger price."""
+    c = s.commands[i]
+    kind = c.kind
+    if kind == CommandKind.PLACE_ORDER or kind == CommandKind.PLACE_CONDITIONAL:
+        if not is_supported_prevention(c.self_trade_prevention):
+            return False
+        return kind == CommandKind.PLACE_ORDER or is_supported_working_type(c.working_type)
+    return not (
+        kind == CommandKind.AMEND_ORDER
+        or kind == CommandKind.COUNTDOWN_CANCEL
+        or kind == CommandKind.SET_POSITION_MODE
+        or kind == CommandKind.SET_SYMBOL_STATUS
+        or kind == CommandKind.SET_BRACKETS
+        or kind == CommandKind.SET_FEES
+    )
+
+
+@kernel
 def _dispatch(s, i):
     """Hand a command to its handler. Returns a Refusal."""
     c = s.commands[i]
     kind = c.kind
     order_id = c.sequence * ORDER_IDS_PER_COMMAND
     if kind == CommandKind.PLACE_ORDER:
-        if not is_supported_prevention(c.self_trade_prevention):
-            return Refusal.NOT_SUPPORTED
         if find_order(s, order_id) != NO_ROW:
             return Refusal.SEQUENCE_USED
         return place(
@@ -250,8 +269,6 @@ def _dispatch(s, i):
             c.scale_e8,
         )
     if kind == CommandKind.PLACE_CONDITIONAL:
-        if not is_supported_prevention(c.self_trade_prevention) or not is_supported_working_type(c.working_type):
-            return Refusal.NOT_SUPPORTED
         if find_order(s, order_id) != NO_ROW:
             return Refusal.SEQUENCE_USED
         return place_conditional(

@@ -218,6 +218,7 @@ def _settle_isolated(s, p, asset, step, fee_owed):
             position_edit = s.positions.edit(p)
             position_edit.isolated_wallet_e8 = 0
             emit_margin_moved(s, p, Reason.REST_AFTER_LIQUIDATION, -rest)
+            emit_position(s, p)
             if s.engine[0].remainder_to == RemainderTo.INSURANCE_FUND:
                 _pay_fund(s, asset, rest, Reason.REST_AFTER_LIQUIDATION)
             else:

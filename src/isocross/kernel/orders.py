@@ -75,7 +75,7 @@ def is_symbol(s, symbol):
 
 
 @kernel
-def market_limit_ticks(s, symbol_row, side, lots):
+def market_limit_ticks(s, symbol_row, side, lots, own_account):
     """The limit a market order gets: the deepest level its lots need, within the symbol's bound of mark. 0: no level."""
     symbol = s.symbols[symbol_row]
     if side == Side.BUY:
@@ -87,7 +87,7 @@ def market_limit_ticks(s, symbol_row, side, lots):
         bound = (lowest + symbol.tick_e8 - 1) // symbol.tick_e8
         if bound < 1:
             bound = 1
-    _, deepest = lots_within(s, symbol_row, opposite(side), bound, lots)
+    _, deepest = lots_within(s, symbol_row, opposite(side), bound, lots, own_account)
     return deepest
 
 
@@ -177,7 +177,7 @@ def place(
     if order_type != OrderType.LIMIT and order_type != OrderType.MARKET:
         return Refusal.UNKNOWN_ORDER_TYPE
     is_market = order_type == OrderType.MARKET
-    if time_in_force < TimeInForce.GTC or time_in_force > TimeInForce.GTX:
+    if not is_market and (time_in_force < TimeInForce.GTC or time_in_force > TimeInForce.GTX):
         return Refusal.UNKNOWN_TIME_IN_FORCE
     if position_side != PositionSide.BOTH:
         return Refusal.POSITION_SIDE_MISMATCH
@@ -223,13 +223,16 @@ def place(
             best = s.levels[level].price_ticks
             if (side == Side.BUY and best <= price_ticks) or (side == Side.SELL and best >= price_ticks):
                 return Refusal.POST_ONLY_TAKES
+    own_account = NO_ROW
+    if settings != NO_ROW and s.settings[settings].order_count > 0:
+        own_account = account
     limit_ticks = price_ticks
     if is_market:
-        limit_ticks = market_limit_ticks(s, symbol_row, side, lots)
+        limit_ticks = market_limit_ticks(s, symbol_row, side, lots, own_account)
         if limit_ticks == 0:
             return Refusal.NO_LIQUIDITY
     elif time_in_force == TimeInForce.FOK:
-        found, _ = lots_within(s, symbol_row, opposite(side), price_ticks, lots)
+        found, _ = lots_within(s, symbol_row, opposite(side), price_ticks, lots, own_account)
         if found < lots:
             return Refusal.FILL_OR_KILL_UNFILLED
     if not is_house and settings != NO_ROW and s.settings[settings].order_count >= ORDERS_PER_SYMBOL_MAX:
@@ -277,6 +280,8 @@ def place(
     emit_order(s, EventKind.ACCEPTED, o, limit_ticks, lots, order_type)
     reserve(s, o)
     reason = match(s, o, False)
+    if reason == Reason.NONE and is_reduce_only != 0 and not is_closing(s.positions[p].lots, side):
+        reason = Reason.REDUCE_ONLY_NOTHING_LEFT
     if s.orders[o].lots == 0:
         free_order_row(s, o)
     elif reason != Reason.NONE:

@@ -57,6 +57,8 @@ def settings_of(s, account, symbol):
     if settings_edit.leverage > top:
         settings_edit.leverage = top
     settings_edit.margin_mode = s.engine[0].default_margin_mode
+    if s.accounts[account].is_house != 0:
+        settings_edit.margin_mode = MarginMode.CROSS
     settings_edit.both_cross = NO_ROW
     settings_edit.both_isolated = NO_ROW
     settings_edit.long_cross = NO_ROW
