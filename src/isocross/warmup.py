@@ -10,11 +10,11 @@ import time
 
 def main() -> None:
     """Compile what is not in the cache yet, and say how long it took."""
-    from .kernel import load
+    from .kernel.load import warm_up
 
     print("compiling the kernel once (about a minute) …", flush=True)
     started = time.perf_counter()
-    load.warm_up()
+    warm_up()
     print(f"kernel ready: {time.perf_counter() - started:.1f} s", flush=True)
 
 

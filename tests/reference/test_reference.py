@@ -332,6 +332,7 @@ NEVER_A_REASON = {Reason.NONE, Reason.SYMBOL_CLOSED, Reason.TIME, Reason.FUND_UN
 NEVER_REFUSED = {
     Refusal.NONE, Refusal.SEQUENCE_USED, Refusal.HOUSE_ONLY, Refusal.SYMBOL_NOT_TRADING, Refusal.DUPLICATE_CLIENT_ID,
     Refusal.ACCOUNT_TOO_LARGE,  # by hand above: it takes more symbols than a flow has
+    Refusal.TOO_MANY_ORDERS,  # by hand above: it takes more orders than a flow leaves resting
     Refusal.POSITION_MODE_UNCHANGED, Refusal.POSITION_MODE_HAS_ORDERS, Refusal.POSITION_MODE_HAS_POSITION,
 }
 

@@ -20,9 +20,9 @@ SOURCE = ROOT / "src" / "isocross"
 # The import direction: a part knows its own folder and the rows above it, never its row's other parts or what is below.
 LEVELS = [
     {"units", "codes", "limits", "errors"},  # the one row whose parts know each other
-    {"rulebook", "views"},
+    {"rulebook"},
     {"kernel"},
-    {"command"},
+    {"command", "views"},
     {"exchange"},
     {"journal", "market"},
     {"worlds"},
@@ -36,7 +36,7 @@ LEVELS = [
 LEVEL = {part: number for number, parts in enumerate(LEVELS) for part in parts}
 
 PLAIN_FORMULAS = {"kernel.margin", "kernel.fixed", "kernel.jit"}
-KERNEL_DOORS = {"command", "exchange", "warmup"}  # who may import all of the kernel
+KERNEL_DOORS = {"command", "views", "exchange", "warmup"}  # who may import all of the kernel
 FORMULA_READERS = {"policy", "lab"}  # who may use its plain formulas
 
 CLOCK_READERS = ("venue", "market.live", "warmup")

@@ -14,7 +14,14 @@ from __future__ import annotations
 from enum import IntEnum
 
 from ..codes import CommandKind, EventKind, MarginMode, Reason, Refusal
-from ..limits import ACCOUNTS_MAX, BRANCH_SEQUENCE_FIRST, CONTINUATIONS_MAX, LADDER_LEVELS_MAX, ORDER_IDS_PER_COMMAND, SEQUENCE_MAX
+from ..limits import (
+    ACCOUNTS_MAX,
+    BRANCH_SEQUENCE_FIRST,
+    CONTINUATIONS_MAX,
+    LADDER_LEVELS_MAX,
+    ORDER_IDS_PER_COMMAND,
+    SEQUENCE_MAX,
+)
 from .book import find_order
 from .commands import (
     cancel_all,

@@ -12,6 +12,7 @@ undo log, with a trailer (row, table), and asks for room when the log is full.
 from __future__ import annotations
 
 import operator
+from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -33,8 +34,9 @@ from .schema import CONTROL, TABLE_INDEX, TABLES
 HEADER_WORDS_PER_TABLE = 3
 _I64 = ir.IntType(64)
 _RECORDS = {name: from_dtype(dtype) for name, dtype in TABLES.items()}
-_UNDO_USED_OFFSET = CONTROL.fields["undo_used"][1]
-_ROOM_TABLE_OFFSET = CONTROL.fields["room_table"][1]
+_CONTROL_FIELDS: dict[str, Any] = dict(CONTROL.fields or {})
+_UNDO_USED_OFFSET = _CONTROL_FIELDS["undo_used"][1]
+_ROOM_TABLE_OFFSET = _CONTROL_FIELDS["room_table"][1]
 _UNDO_TRAILER_BYTES = 16
 
 

@@ -18,14 +18,17 @@ class PureRow:
     """One row: attributes are its fields. Refuses a store unless it came from `edit` or `raw`."""
 
     __slots__ = ("_columns", "_row", "_writable")
+    _columns: dict[str, Any]
+    _row: int
+    _writable: bool
 
-    def __init__(self, columns: dict[str, np.ndarray], row: int, writable: bool) -> None:
+    def __init__(self, columns: dict[str, Any], row: int, writable: bool) -> None:
         object.__setattr__(self, "_columns", columns)
         object.__setattr__(self, "_row", row)
         object.__setattr__(self, "_writable", writable)
 
     def __getattr__(self, name: str) -> int:
-        return self._columns[name].item(self._row)
+        return int(self._columns[name].item(self._row))
 
     def __setattr__(self, name: str, value: int) -> None:
         assert self._writable, f"{name}: a row read as table[row] is written through table.edit(row)"
