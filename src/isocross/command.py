@@ -41,7 +41,7 @@ def pack_one(buffer: memoryview, kind: CommandKind, sequence: int, time_ms: int,
     except KeyError as unknown:
         raise InputError(f"{unknown.args[0]!r} is not a field of a command") from None
     except (struct.error, TypeError):
-        raise InputError(f"{CommandKind(kind).name}: {_what_does_not_fit(fields)}") from None
+        raise InputError(f"{getattr(kind, 'name', repr(kind))}: {_what_does_not_fit(kind, fields)}") from None
 
 
 def pack_batch(commands: Sequence[tuple[CommandKind, dict[str, Any]]], time_ms: int, sequence: int) -> np.ndarray:
@@ -65,7 +65,9 @@ def pack_batch(commands: Sequence[tuple[CommandKind, dict[str, Any]]], time_ms: 
     return packed
 
 
-def _what_does_not_fit(fields: dict[str, Any]) -> str:
+def _what_does_not_fit(kind: Any, fields: dict[str, Any]) -> str:
+    if not isinstance(kind, int) or not 0 <= kind < 2**15:
+        return "the kind of a command is a CommandKind"
     for name, value in fields.items():
         if isinstance(value, bool | int) or hasattr(value, "__index__"):
             bits = 8 * COMMAND[name].itemsize - 1

@@ -100,6 +100,7 @@ class Exchange(ExchangeViews):
         self._is_plain_speed = not compiled
         self._view_registers()
         self._poison: str | None = None
+        self._has_grown_maps = False
         self._is_previewing = False
 
     def _view_registers(self) -> None:
@@ -263,8 +264,9 @@ class Exchange(ExchangeViews):
                 state.pure.undo_log.clear()
             state.control["undo_at_savepoint"] = len(state.pure.undo_log)
             done = int(state.control["commands_done"][0])
-            following = int(state.arrays["commands"]["continuation_count"][done])
-            upto = min(count, done + 1 + max(following, 0))
+            upto = done + 1
+            while upto < count and state.arrays["commands"]["kind"][upto] == CommandKind.CONTINUATION:
+                upto += 1
             outcome = int(self._entries.submit(state.pure, upto))
             if outcome != DONE:
                 break
@@ -289,6 +291,7 @@ class Exchange(ExchangeViews):
 
     def _grow(self, table: str, rows: int) -> None:
         self._state.grow(table, rows)
+        self._has_grown_maps |= table in ("orders", "settings")  # logged map cells no longer mean what they did
 
     def _roll_back(self, parked: dict[str, np.ndarray] | None) -> None:
         """Put the State back to the last savepoint: rows, events, and the lists of the command at hand."""
@@ -319,6 +322,7 @@ class Exchange(ExchangeViews):
             raise InputError("preview: a preview is already open")
         control = self._state.control
         self._is_previewing = True
+        self._has_grown_maps = False
         control["is_preview"] = 1
         control["undo_used"] = control["undo_at_savepoint"] = 0
         try:
@@ -329,6 +333,8 @@ class Exchange(ExchangeViews):
             else:
                 self._state.refresh_pure()
                 self._state.pure.roll_back(0)
+            if self._has_grown_maps:
+                self._state.rebuild_maps()
             control["is_preview"] = 0
             control["undo_used"] = control["undo_at_savepoint"] = 0
             self._is_previewing = False

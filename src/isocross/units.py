@@ -28,7 +28,7 @@ ONE_E8 = 100_000_000
 
 Amount = int | str | Decimal | float
 
-_NUMBER = re.compile(r"^[+-]?(\d[\d_]*|\d{1,3}(,\d{3})+)?(\.\d*)?([eE][+-]?\d{1,2})?$")
+_NUMBER = re.compile(r"^[+-]?(?=\.?\d)(\d[\d_]*|\d{1,3}(,\d{3})+)?(\.\d*)?([eE][+-]?\d{1,2})?$")
 _DIGITS_MAX = 60  # longer text is no amount: it is refused before it is parsed
 
 

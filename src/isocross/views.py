@@ -115,7 +115,8 @@ class ExchangeViews:
     def next_sequence(self) -> int:
         """The next free sequence number of the trunk."""
         number = self._counters[LAST_SEQUENCE] + 1
-        assert number < BRANCH_SEQUENCE_FIRST
+        if number >= BRANCH_SEQUENCE_FIRST:
+            raise InputError(f"sequence: {number} and above belong to branches; give an explicit sequence below it")
         return number
 
     @property

@@ -311,22 +311,8 @@ def test_the_richest_account_can_be_a_counterparty_of_a_deleveraging(compiled):
 
 
 def is_left_out(record: np.void) -> bool:
-    """What the fuzz does not send: accounts that would need gigabytes, and what the tests above ask one by one.
-
-    A negative count and a number far beyond the accounts may not end; a sequence beyond order ids, a used one of a quote
-    and a ladder of 10^7 and more per level may be bugs. Each has its own test above, where it can do no harm.
-    """
-    if record["kind"] == CommandKind.CREATE_ACCOUNT and record["account"] > 3_000:
-        return True
-    if record["continuation_count"] < 0 or not -(2**53) < record["sequence"] < 2**53:
-        return True
-    return record["kind"] == CommandKind.QUOTE and (record["scale_e8"] > 10**9 or record["level_notional_e8"] > 10**15)
-
-
-def repeats_a_sequence(exchange: Exchange, records: np.ndarray) -> bool:
-    """Whether a quote's sequence was, or may have been, used before."""
-    quotes = records["sequence"][records["kind"] == CommandKind.QUOTE].tolist()
-    return len(set(quotes)) < len(quotes) or any(number < exchange.next_sequence for number in quotes)
+    """What the fuzz does not send: account numbers that would need gigabytes of rows."""
+    return record["kind"] == CommandKind.CREATE_ACCOUNT and record["account"] > 3_000
 
 
 def mutated(rng: random.Random, exchange: Exchange, command: world.Command) -> np.ndarray:
@@ -375,7 +361,7 @@ def fuzz(seed: int, length: int, *, both: bool) -> None:
         command = life.next()
         if number > 25:
             records = noise(rng, exchange) if rng.random() < 0.3 else mutated(rng, exchange, command)
-            if not any(is_left_out(record) for record in records) and not repeats_a_sequence(exchange, records):
+            if not any(is_left_out(record) for record in records):
                 strange(exchange, other, records)
                 command["sequence"] = max(command["sequence"], exchange.next_sequence)
         result = world.submit(exchange, command)

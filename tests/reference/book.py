@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from isocross.codes import EventKind, OrderType, PositionSide, Reason, Refusal, SelfTradePrevention, Side, TimeInForce
 from isocross.kernel.schema import FUND_ACCOUNT
-from isocross.limits import ACCOUNT_NOTIONAL_MAX_E8, ORDERS_PER_SYMBOL_MAX
+from isocross.limits import ACCOUNT_NOTIONAL_MAX_E8, HOUSE_POSITIONS_MAX, ORDERS_PER_SYMBOL_MAX
 
 from .formulas import (
     ONE,
@@ -123,7 +123,13 @@ class Book(State):
 
     def order_count(self, account: int, symbol: int) -> int:
         """Resting orders and conditionals."""
-        return sum(1 for order in self.orders.values() if order.account == account and order.symbol == symbol)
+        return self.resting_count(account, symbol) + self.conditional_count(account, symbol)
+
+    def resting_count(self, account: int, symbol: int) -> int:
+        return sum(1 for o in self.orders.values() if o.account == account and o.symbol == symbol and not o.trigger)
+
+    def conditional_count(self, account: int, symbol: int) -> int:
+        return sum(1 for o in self.orders.values() if o.account == account and o.symbol == symbol and o.trigger)
 
     def is_user(self, account: int) -> bool:
         """Whether a command may name this account as its own."""
@@ -177,7 +183,7 @@ class Book(State):
             if found is None:
                 yield Refusal.NO_LIQUIDITY
             limit = found
-        if not house and self.order_count(request.account, request.symbol) >= ORDERS_PER_SYMBOL_MAX:
+        if not house and self.resting_count(request.account, request.symbol) >= ORDERS_PER_SYMBOL_MAX:
             yield Refusal.TOO_MANY_ORDERS
         if not house and not request.is_reduce_only:
             yield from self.margin_refusals(request, row, limit)
@@ -323,8 +329,12 @@ class Book(State):
 
     def objection(self, order: Order, lots: int, price: int, is_maker: bool) -> Reason:
         """F18: why this side may not be filled."""
-        if order.is_liquidation or self.is_free(order.account):
+        if order.is_liquidation:
             return Reason.NONE
+        if self.is_free(order.account):
+            held = order.position.lots + (lots if order.side == Side.BUY else -lots)
+            fits = abs(held) <= HOUSE_POSITIONS_MAX * self.symbols[order.symbol].lots_max
+            return Reason.NONE if fits else Reason.CANNOT_BE_MARGINED
         row, rules, asset = order.position, self.symbols[order.symbol], self.asset_of[order.symbol]
         if row.is_isolated and row.lots and row.wallet + row.lots * price * rules.tick_value_e8 - row.cost < 0:
             self.branch("objection: isolated past bankruptcy")

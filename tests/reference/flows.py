@@ -537,7 +537,7 @@ class Flow:
             if command.get("records") and rng.random() < 0.8:
                 record = rng.choice(command["records"])
                 fault = rng.choice([{"symbol": -1}, {"symbol": 50}, {"index_e8": 0}, {"index_e8": -4}, {"mark_e8": -1},
-                                    {"mark_e8": 2**55}, {"index_e8": 2**55}, {"rate_e8": ONE + 1}, {"rate_e8": -ONE - 1}, {"kind": 17}])
+                                    {"mark_e8": 2**55}, {"index_e8": 2**55}, {"rate_e8": ONE + 1}, {"rate_e8": -ONE - 1}])
                 record.update(fault)
             elif names:
                 name = rng.choice(names)

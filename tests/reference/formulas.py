@@ -187,7 +187,7 @@ def adl_score(profit: int, wallet: int, maintenance: int, balance: int) -> int:
     if profit <= 0:
         return -1
     percentage = floor_div(profit * ONE, max(ONE, wallet))
-    ratio = 0 if balance <= 0 else min(10**9, floor_div(maintenance * ONE, balance))
+    ratio = 0 if balance <= 0 else min(10**9, floor_div(maintenance * ONE, min(balance, 2**60)))
     return floor_div(percentage * ratio, ONE)
 
 

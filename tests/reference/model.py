@@ -233,7 +233,7 @@ class Reference(Liquidation):
             yield Refusal.QUANTITY_TOO_LARGE
         if self.is_triggered(symbol, c["side"], c["order_type"], trigger):
             yield Refusal.WOULD_TRIGGER_IMMEDIATELY
-        if not self.is_house(c["account"]) and self.order_count(c["account"], symbol) >= ORDERS_PER_SYMBOL_MAX:
+        if not self.is_house(c["account"]) and self.conditional_count(c["account"], symbol) >= ORDERS_PER_SYMBOL_MAX:
             yield Refusal.TOO_MANY_ORDERS
 
     def place_conditional(self, c: Command) -> None:

@@ -233,10 +233,10 @@ def test_none_is_none_with_a_reason_never_zero():
         assert data["bankruptcy"]["price"] is None
 
 
-def test_margin_of_the_whole_value_has_no_bankruptcy_price():
+def test_margin_of_the_whole_value_is_gone_where_its_value_floors_to_zero():
     column = ask(qty="0.083", entry=60_000, leverage=1).isolated
     assert column.wallet_e8 == to_e8("4980")
-    assert column.bankruptcy.price_e8 is None
+    assert column.bankruptcy.price_e8 == 12  # 0.083 × 0.00000012 is less than one unit of money
 
 
 def test_a_rich_wallet_behind_one_lot_is_no_trouble():

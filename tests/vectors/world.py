@@ -31,10 +31,11 @@ from isocross.codes import (
     Side,
     TimeInForce,
 )
-from isocross.exchange import Exchange, PositionView, Result, WalletView
+from isocross.exchange import Exchange, Result
 from isocross.limits import LEVERAGE_MAX, NOTIONAL_MAX_E8, PRICE_MAX_E8, QUANTITY_MAX_E8
 from isocross.rulebook.brackets import BracketFaultError, BracketRow, build_brackets
 from isocross.rulebook.model import Bracket, Rulebook, SymbolRules
+from isocross.views import PositionView, WalletView
 from tests.vectors.vector import NotApplicable
 
 E8 = 10**8

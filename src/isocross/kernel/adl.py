@@ -7,6 +7,7 @@ bear. Must not: decide that a position is handed over, or at what value.
 from __future__ import annotations
 
 from ..codes import EventKind, MarginMode, Reason, Side
+from ..limits import MUL_DIV_DIVISOR_MAX
 from ..units import ONE_E8
 from .events import emit_margin_moved, emit_position, emit_wallet, new_event, touch, wallet_row
 from .fills import apply_fill, closing_result
@@ -191,6 +192,8 @@ def _score_e8(s, c):
         wallet = ONE_E8
     if balance <= 0:
         return 0
+    if balance > MUL_DIV_DIVISOR_MAX:
+        balance = MUL_DIV_DIVISOR_MAX
     ratio = RATIO_MAX_E8
     if maintenance // balance < 10:
         ratio = mul_div_down(maintenance, ONE_E8, balance)

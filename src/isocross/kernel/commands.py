@@ -27,7 +27,7 @@ from ..limits import (
     WALLET_MAX_E8,
 )
 from ..units import ONE_E8
-from .book import find_level
+from .book import find_level, find_order
 from .events import emit_book_level, emit_margin_moved, emit_position, emit_wallet, new_event, touch, wallet_row
 from .fixed import mul_div_down
 from .jit import kernel, small
@@ -294,6 +294,11 @@ def prices(s, first, count):
 
 
 @small
+def _ladder_order_id(sequence, side, k):
+    return sequence * ORDER_IDS_PER_COMMAND + 2 + side * LADDER_LEVELS_MAX + k
+
+
+@small
 def _ladder_offset_e8(half_spread_rate_e8, spacing_rate_e8, k):
     return half_spread_rate_e8 + spacing_rate_e8 * (k * (k + 1) // 2)
 
@@ -339,6 +344,11 @@ def _find_ladder_order(s, symbol, side, price):
 @kernel
 def quote(s, sequence, symbol, mid_e8, half_spread, spacing, level_notional_e8, level_count, scale_e8):
     """Bring the house ladder of a symbol to what is wanted now: keep, cancel, place."""
+    if 0 < level_count <= LADDER_LEVELS_MAX:
+        for k in range(level_count):
+            for side in range(Side.BUY, Side.SELL + 1):
+                if find_order(s, _ladder_order_id(sequence, side, k)) != NO_ROW:
+                    return Refusal.SEQUENCE_USED
     if not is_symbol(s, symbol):
         return Refusal.UNKNOWN_SYMBOL
     if level_notional_e8 < 0:
@@ -388,7 +398,7 @@ def quote(s, sequence, symbol, mid_e8, half_spread, spacing, level_notional_e8, 
             if price != 0 and _find_ladder_order(s, symbol, side, price) == NO_ROW:
                 refusal = place(
                     s,
-                    sequence * ORDER_IDS_PER_COMMAND + 2 + side * LADDER_LEVELS_MAX + k,
+                    _ladder_order_id(sequence, side, k),
                     0,
                     HOUSE_ACCOUNT,
                     symbol,

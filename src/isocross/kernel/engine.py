@@ -120,8 +120,17 @@ def run(s, count):
             control.undo_used = 0
         control.undo_at_savepoint = control.undo_used
         control.events_at_savepoint = control.event_count
-        control.commands_done = i + 1 + s.commands[i].continuation_count
+        control.commands_done = i + 1 + records_behind(s, i, count)
     return DONE
+
+
+@kernel
+def records_behind(s, i, count):
+    """How many continuation records really follow the header at i."""
+    following = 0
+    while i + 1 + following < count and s.commands[i + 1 + following].kind == CommandKind.CONTINUATION:
+        following += 1
+    return following
 
 
 @kernel
@@ -168,7 +177,9 @@ def _begin(s, i, count):
     control.trigger_done = 0
     assert control.due_count == 0
     result = s.results.raw(i)
-    result.order_id = command.sequence * ORDER_IDS_PER_COMMAND
+    result.order_id = 0
+    if 1 <= command.sequence < SEQUENCE_MAX:
+        result.order_id = command.sequence * ORDER_IDS_PER_COMMAND
     refusal = _why_not(s, i, count)
     counters_edit = s.counters.edit(0)
     counters_edit.command_count += 1
@@ -201,13 +212,8 @@ def _why_not(s, i, count):
         return Refusal.NOT_SUPPORTED
     takes_records = kind == CommandKind.PRICES or kind == CommandKind.SETTLE_FUNDING
     following = command.continuation_count
-    if following < 0 or following > CONTINUATIONS_MAX or i + following >= count:
+    if following > CONTINUATIONS_MAX or following != records_behind(s, i, count) or (following > 0) != takes_records:
         return Refusal.MALFORMED_CONTINUATION
-    if (following > 0) != takes_records:
-        return Refusal.MALFORMED_CONTINUATION
-    for r in range(i + 1, i + 1 + following):
-        if s.commands[r].kind != CommandKind.CONTINUATION:
-            return Refusal.MALFORMED_CONTINUATION
     if command.time_ms < s.counters[0].time_ms:
         return Refusal.TIME_GOES_BACK
     if command.sequence < 1 or command.sequence >= SEQUENCE_MAX:

@@ -8,6 +8,7 @@ Value enters once, from the match, and is used on both sides: that is why money 
 from __future__ import annotations
 
 from ..codes import FeeBasis, IsolatedFillBasis, MarginMode, Reason, Side
+from ..limits import HOUSE_POSITIONS_MAX
 from .events import wallet_row
 from .jit import kernel, small
 from .margin import (
@@ -152,6 +153,15 @@ def why_not_fill(s, o, lots, price_ticks, value_e8, fee_e8):
     if pool + after - before - fee_e8 < 0:
         return Reason.WOULD_BANKRUPT
     return Reason.NONE
+
+
+@kernel
+def may_house_trade(s, p, side, lots):
+    """Whether a house stays within its capacity: limits.HOUSE_POSITIONS_MAX times the lots one account may hold."""
+    held = s.positions[p].lots + lots
+    if side == Side.SELL:
+        held = s.positions[p].lots - lots
+    return abs(held) <= HOUSE_POSITIONS_MAX * s.symbols[s.positions[p].symbol].lots_max
 
 
 @kernel

@@ -14,6 +14,7 @@ Whatever else changes a pocket touches its account, which judges it and writes t
 from __future__ import annotations
 
 from ..codes import EventKind, MarginMode
+from ..limits import MUL_DIV_DIVISOR_MAX
 from ..units import ONE_E8
 from .events import new_event, touch, wallet_row
 from .fixed import mul_div_down, mul_e8_down, product_is_less
@@ -110,6 +111,8 @@ def _safe_move_e8(s, balance, maintenance, position_count, exposure):
     rounding = 4 * position_count  # each value, notional and maintenance is off by less than one unit
     cushion = mul_e8_down(balance, s.engine[0].margin_call_ratio_e8) - maintenance - rounding
     if cushion <= 0:
+        return 0
+    if exposure > MUL_DIV_DIVISOR_MAX:
         return 0
     if cushion >= exposure:
         return ONE_E8

@@ -27,7 +27,7 @@ from .events import (
     touch,
     wallet_row,
 )
-from .fills import apply_fill, is_closing, room_after_close_e8, trading_fee_e8, why_not_fill
+from .fills import apply_fill, is_closing, may_house_trade, room_after_close_e8, trading_fee_e8, why_not_fill
 from .jit import kernel, small
 from .margin import fill_value_e8, released_open_loss_e8
 from .schema import NO_ROW
@@ -209,11 +209,18 @@ def match(s, o, is_forced):
         if is_forced:
             if taker_fee > 0:
                 taker_fee = min_of(taker_fee, room_after_close_e8(s, taker_position, lots, value_e8))
-        elif not taker_is_house:
+        elif taker_is_house:
+            if not may_house_trade(s, taker_position, side, lots):
+                return Reason.CANNOT_BE_MARGINED
+        else:
             reason = why_not_fill(s, o, lots, price_ticks, value_e8, taker_fee)
             if reason != Reason.NONE:
                 return reason
-        if not maker_is_house:
+        if maker_is_house:
+            if not may_house_trade(s, maker_position, opposite(side), lots):
+                cancel_resting(s, m, Reason.CANNOT_BE_MARGINED)
+                continue
+        else:
             reason = why_not_fill(s, m, lots, price_ticks, value_e8, maker_fee)
             if reason != Reason.NONE:
                 cancel_resting(s, m, reason)

@@ -361,7 +361,8 @@ def place_conditional(
     if _is_reached(side == Side.BUY, order_type, symbol.mark_e8 // symbol.tick_e8, trigger_ticks):
         return Refusal.WOULD_TRIGGER_IMMEDIATELY
     settings = find_settings(s, account, symbol_row)
-    if settings != NO_ROW and s.settings[settings].conditional_count >= ORDERS_PER_SYMBOL_MAX:
+    is_house = s.accounts[account].is_house != 0
+    if not is_house and settings != NO_ROW and s.settings[settings].conditional_count >= ORDERS_PER_SYMBOL_MAX:
         return Refusal.TOO_MANY_ORDERS
     # ---- nothing refuses below ----
     settings = settings_of(s, account, symbol_row)

@@ -140,6 +140,11 @@ class State:
             if len(self.arrays[name]) < rows:
                 self._allocate(name, rows)
 
+    def rebuild_maps(self) -> None:
+        """Fill both maps again from the rows they index."""
+        self._rebuild_order_map()
+        self._rebuild_settings_map()
+
     def _rebuild_order_map(self) -> None:
         orders = self.arrays["orders"]
         live = np.flatnonzero((orders["order_id"] != 0) & ((orders["level"] != NO_ROW) | (orders["is_conditional"] != 0)))
