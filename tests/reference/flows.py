@@ -514,14 +514,14 @@ class Flow:
         good: list[Callable[[], Command | None]] = [
             self.user_order, self.conditional, self.set_leverage, self.set_mode, self.isolated_margin, self.money, self.cancel,
             self.cancel_all, self.funding, self.ladder_move, self.fund_deposit, lambda: self.prices([0]),
-            lambda: {"kind": CommandKind.CREATE_ACCOUNT, "account": rng.choice([0, 1, 2, 3, 4, -1, ACCOUNTS_MAX + 1])},
+            lambda: {"kind": CommandKind.CREATE_ACCOUNT, "account": rng.choice([0, 1, 2, 2, 3, 3, 4, -1, ACCOUNTS_MAX + 1])},
             lambda: {"kind": rng.choice([0, -3, 24, 99, *range(5, 24)]), "account": self.user()},
             lambda: self.order(self.user(), 0, 0, self.near(0, 0), 10 ** rng.randrange(6, 10)),
             lambda: {"kind": CommandKind.ADD_MARGIN, "account": self.user(), "symbol": self.symbol(), "amount_e8": ONE},
         ]
         command = rng.choice(good)() or {"kind": CommandKind.ADVANCE_CLOCK}
         faults: dict[str, list[int]] = {
-            "account": [0, -1, 77, 5_000_000], "symbol": [-1, len(self.rules), 9_000], "side": [2, -1], "order_type": [2, 6, 7, -1],
+            "account": [0, -1, 2, 77, 5_000_000], "symbol": [-1, len(self.rules), 9_000], "side": [2, -1], "order_type": [2, 6, 7, -1],
             "time_in_force": [4, 9, -1], "position_side": [1, 2, 3], "price_ticks": [0, -5, rules.price_max_ticks * 1000],
             "trigger_ticks": [0, -5, rules.price_max_ticks * 1000, 1], "lots": [0, -3, 1, rules.lots_max + 1, 2**61],
             "amount_e8": [0, -1, 2**60, 2**61], "asset": [-1, len(ref.assets), 300], "leverage": [0, -1, 126, 1000, 1],
