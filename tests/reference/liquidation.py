@@ -72,7 +72,7 @@ class Liquidation(Book):
         """Judge the touched accounts; liquidate the worst pocket and judge whom it touched, until none is due."""
         judged: set[int] = set()
         while True:
-            for account in self.touched:
+            for account in sorted(self.touched):
                 if not self.is_free(account):
                     self.judge(account)
                     judged.add(account)

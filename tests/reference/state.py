@@ -103,7 +103,7 @@ class State:
         # per symbol and side: price in ticks → its orders, oldest first
         self.books: list[tuple[dict[int, list[Order]], dict[int, list[Order]]]] = [({}, {}) for _ in symbols]
         self.pool_called: set[tuple[int, int]] = set()
-        self.touched: dict[int, None] = {}  # accounts, in the order they were first touched
+        self.touched: dict[int, None] = {}  # accounts to judge
         self.events: list[Event] = []
         self.branches: dict[str, int] = {}  # how often a rare branch was taken
 

@@ -119,7 +119,7 @@ def why_not_fill(s, o, lots, price_ticks, value_e8, fee_e8):
         return Reason.NONE
     if is_isolated:
         transfer = isolated_transfer_e8(s, position.symbol, order.side, lots, price_ticks, position.leverage)
-        upnl, initial, open_order, maintenance, _ = pool_standing(s, position.account, symbol.asset)
+        upnl, initial, open_order, maintenance, _ = pool_standing(s, position.account, symbol.asset, True)
         bid_lots = position.bid_lots
         ask_lots = position.ask_lots
         open_loss = position.open_loss_e8

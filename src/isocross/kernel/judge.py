@@ -19,8 +19,8 @@ from ..units import ONE_E8
 from .events import new_event, touch, wallet_row
 from .fixed import mul_div_down, mul_e8_down, product_is_less
 from .jit import RoomNeeded, kernel, small
-from .margin import is_due, notional_e8, rate_up_e8
-from .pockets import isolated_balance, pool_balance
+from .margin import is_due, maintenance_margin_e8, notional_e8, rate_up_e8, unrealized_pnl_e8
+from .pockets import isolated_balance
 from .schema import NO_ROW, TABLE_INDEX
 
 DUE_TABLE = TABLE_INDEX["due"]
@@ -42,14 +42,46 @@ def touch_holders(s, symbol):
 
 @kernel
 def judge_touched(s):
-    """Judge the touched accounts in the order they were touched, and forget them."""
+    """Judge the touched accounts in ascending order, whatever touched them first, and forget them."""
     control = s.control.raw(0)
+    _sort_touched(s, control.touched_count)
     i = 0
     while i < control.touched_count:
         _judge_account(s, s.touched[i].account)
         i += 1
     control.touched_count = 0
     control.touched_epoch += 1
+
+
+@kernel
+def _sort_touched(s, count):
+    """Heapsort by account number, in place: a price may touch very many."""
+    for start in range(count // 2 - 1, -1, -1):
+        _sift_down(s, start, count)
+    for end in range(count - 1, 0, -1):
+        _swap_touched(s, 0, end)
+        _sift_down(s, 0, end)
+
+
+@kernel
+def _sift_down(s, root, end):
+    while 2 * root + 1 < end:
+        child = 2 * root + 1
+        if child + 1 < end and s.touched[child].account < s.touched[child + 1].account:
+            child += 1
+        if s.touched[root].account >= s.touched[child].account:
+            return
+        _swap_touched(s, root, child)
+        root = child
+
+
+@small
+def _swap_touched(s, i, j):
+    first = s.touched.raw(i)
+    second = s.touched.raw(j)
+    account = first.account
+    first.account = second.account
+    second.account = account
 
 
 @kernel
@@ -71,12 +103,14 @@ def _judge_account(s, account):
                     _emit_margin_call(s, p, account, s.symbols[position.symbol].asset, balance, maintenance)
             if is_due(balance, maintenance):
                 _add_due(s, account, s.symbols[position.symbol].asset, p, balance, maintenance)
-            _write_band(s, p, _safe_move_e8(s, balance, maintenance, 1, _exposure_e8(s, p)))
+            symbol = s.symbols[position.symbol]
+            notional = notional_e8(symbol.contract_kind, position.lots, symbol.step_e8, symbol.mark_e8)
+            _write_band(s, p, _safe_move_e8(s, balance, maintenance, 1, _exposure_e8(s, p, notional)))
         p = position.next_in_account
     for asset in range(s.engine[0].asset_count):
         wallet = s.wallets[wallet_row(s, account, asset)]
         if wallet.cross_position_count > 0:
-            balance, maintenance = pool_balance(s, account, asset)
+            balance, maintenance, exposure, count = _pool_standing(s, account, asset)
             called = is_margin_called(s, balance, maintenance)
             if called != (wallet.is_margin_called != 0):
                 wallet_edit = s.wallets.edit(wallet_row(s, account, asset))
@@ -85,20 +119,18 @@ def _judge_account(s, account):
                     _emit_margin_call(s, NO_ROW, account, asset, balance, maintenance)
             if is_due(balance, maintenance):
                 _add_due(s, account, asset, NO_ROW, balance, maintenance)
-            _write_pool_bands(s, account, asset, balance, maintenance)
+            _write_pool_bands(s, account, asset, _safe_move_e8(s, balance, maintenance, count, exposure))
         elif wallet.is_margin_called != 0:
             wallet_edit = s.wallets.edit(wallet_row(s, account, asset))
             wallet_edit.is_margin_called = 0
 
 
 @small
-def _exposure_e8(s, p):
-    """How much of the cushion a relative move of 1 in the mark can use at most."""
-    position = s.positions[p]
-    symbol = s.symbols[position.symbol]
-    notional = notional_e8(symbol.contract_kind, position.lots, symbol.step_e8, symbol.mark_e8)
-    if position.lots > 0:
+def _exposure_e8(s, p, notional):
+    """How much of the cushion a relative move of 1 in the mark of a position can use at most."""
+    if s.positions[p].lots > 0:
         return notional
+    symbol = s.symbols[s.positions[p].symbol]
     top = s.brackets[symbol.first_bracket + symbol.bracket_count - 1].rate_e8
     return notional + rate_up_e8(notional, top)
 
@@ -130,19 +162,32 @@ def _write_band(s, p, move_e8):
 
 
 @kernel
-def _write_pool_bands(s, account, asset, balance, maintenance):
-    """Bands of every position of a cross pool: all of them share the pool's safe move."""
+def _pool_standing(s, account, asset):
+    """(margin balance, maintenance margin, exposure, positions) of a cross pool, in one pass over its positions."""
+    balance = s.wallets[wallet_row(s, account, asset)].cross_wallet_e8
+    maintenance = 0
     exposure = 0
     count = 0
     p = s.accounts[account].first_position
     while p != NO_ROW:
         position = s.positions[p]
         if position.lots != 0 and position.margin_mode == MarginMode.CROSS:
-            if s.symbols[position.symbol].asset == asset:
-                exposure += _exposure_e8(s, p)
+            symbol = s.symbols[position.symbol]
+            if symbol.asset == asset:
+                notional = notional_e8(symbol.contract_kind, position.lots, symbol.step_e8, symbol.mark_e8)
+                balance += unrealized_pnl_e8(
+                    symbol.contract_kind, position.lots, symbol.step_e8, position.entry_cost_e8, symbol.mark_e8
+                )
+                maintenance += maintenance_margin_e8(notional, s.brackets, symbol.first_bracket, symbol.bracket_count)
+                exposure += _exposure_e8(s, p, notional)
                 count += 1
         p = position.next_in_account
-    move = _safe_move_e8(s, balance, maintenance, count, exposure)
+    return balance, maintenance, exposure, count
+
+
+@kernel
+def _write_pool_bands(s, account, asset, move):
+    """Bands of every position of a cross pool: all of them share the pool's safe move."""
     p = s.accounts[account].first_position
     while p != NO_ROW:
         position = s.positions[p]

@@ -119,7 +119,9 @@ def _why_unmargined(s, account, symbol_row, mode, leverage, lots, bids, asks, op
     required = notional_e8(symbol.contract_kind, needed, symbol.step_e8, symbol.mark_e8)
     if required > notional_cap_e8(s, symbol_row, leverage):
         return Refusal.BRACKET_EXCEEDED
-    upnl, initial, open_order, maintenance, gross = pool_standing(s, account, symbol.asset)
+    upnl, initial, open_order, maintenance, gross = pool_standing(
+        s, account, symbol.asset, mode == MarginMode.ISOLATED
+    )
     gross += fill_value_e8(
         symbol.contract_kind, needed - needed_before, symbol.price_max_ticks, symbol.tick_value_e8
     )

@@ -259,11 +259,11 @@ def own_margin_e8(s, p):
 
 
 @kernel
-def pool_standing(s, account, asset):
+def pool_standing(s, account, asset, needs_maintenance):
     """(U, IM, OOM, MM, gross) of an account in one margin asset (F14).
 
     U: Σ uPnL of cross positions; IM: Σ initial margin of cross symbols; OOM: Σ open-order margin of isolated symbols;
-    MM: Σ maintenance of cross positions; gross: Σ requirement lots at the highest price, for ACCOUNT_TOO_LARGE.
+    MM: Σ maintenance of cross positions, 0 when it is not needed (nothing isolated is asked); gross: Σ requirement lots at the highest price, for ACCOUNT_TOO_LARGE.
     """
     upnl = 0
     initial = 0
@@ -289,12 +289,13 @@ def pool_standing(s, account, asset):
                             position.entry_cost_e8,
                             symbol.mark_e8,
                         )
-                        own = required
-                        if needed != abs(position.lots):
-                            own = notional_e8(symbol.contract_kind, position.lots, symbol.step_e8, symbol.mark_e8)
-                        maintenance += maintenance_margin_e8(
-                            own, s.brackets, symbol.first_bracket, symbol.bracket_count
-                        )
+                        if needs_maintenance:
+                            own = required
+                            if needed != abs(position.lots):
+                                own = notional_e8(symbol.contract_kind, position.lots, symbol.step_e8, symbol.mark_e8)
+                            maintenance += maintenance_margin_e8(
+                                own, s.brackets, symbol.first_bracket, symbol.bracket_count
+                            )
                 else:
                     own = notional_e8(symbol.contract_kind, position.lots, symbol.step_e8, symbol.mark_e8)
                     open_order += initial_margin_e8(required - own, position.leverage) + position.open_loss_e8
@@ -306,7 +307,7 @@ def pool_standing(s, account, asset):
 def available_e8(s, account, asset):
     """(available, free of maintenance) of an account in one margin asset (F14); the second may be below zero."""
     wallet = s.wallets[wallet_row(s, account, asset)].cross_wallet_e8
-    upnl, initial, open_order, maintenance, _ = pool_standing(s, account, asset)
+    upnl, initial, open_order, maintenance, _ = pool_standing(s, account, asset, True)
     available = wallet + upnl - initial - open_order
     if available < 0:
         available = 0
@@ -344,7 +345,7 @@ def max_remove_margin_e8(s, p):
 def max_withdraw_e8(s, account, asset):
     """Most that may be withdrawn (F14)."""
     wallet = s.wallets[wallet_row(s, account, asset)].cross_wallet_e8
-    upnl, initial, open_order, maintenance, _ = pool_standing(s, account, asset)
+    upnl, initial, open_order, maintenance, _ = pool_standing(s, account, asset, True)
     most = wallet
     if wallet - open_order - maintenance < most:
         most = wallet - open_order - maintenance
