@@ -362,14 +362,15 @@ class Book(State):
         return Reason.NONE
 
     def liquidation_trading_fee(self, order: Order, lots: int, price: int) -> int:
-        """Column liquidation_pays_trading_fee: the taker fee, as far as the judged pocket's balance at mark after the fill goes."""
+        """Column liquidation_pays_trading_fee: the taker fee, as far as the judged pocket's balance after the fill goes, its rest
+        valued at the order's limit."""
         if not self.rulebook.liquidation_pays_trading_fee:
             return 0
         row = order.position
         pocket = self.pocket_of(row)
         fill = self.outcome(order, lots, price, 0)
-        trial = Position(row.account, row.symbol, row.mode, fill.lots, fill.cost)
-        balance = self.balance(pocket) - self.profit(row) + self.profit(trial)
+        rest = fill.lots * order.price * self.symbols[order.symbol].tick_value_e8 - fill.cost
+        balance = self.balance(pocket) - self.profit(row) + rest
         balance += fill.wallet - row.wallet + fill.cross
         return min(self.trading_fee(order, lots, price, is_maker=False), max(0, balance))
 

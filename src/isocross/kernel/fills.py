@@ -165,17 +165,19 @@ def may_house_trade(s, p, side, lots):
 
 
 @kernel
-def room_after_close_e8(s, p, lots, value_e8):
-    """What the judged pocket has above zero, at mark, after closing `lots` of a position for `value_e8`; ≥ 0."""
+def room_after_close_e8(s, p, lots, value_e8, limit_ticks):
+    """What the judged pocket has above zero after a liquidation fill, its rest valued at the order's limit; ≥ 0.
+
+    The limit is the bankruptcy price, so a trading fee within this room never leaves less than nothing when the rest
+    fills at the limit too.
+    """
     position = s.positions[p]
     symbol = s.symbols[position.symbol]
     realized, released = closing_result(position.entry_cost_e8, position.lots, lots, value_e8)
-    rest = position.lots + lots
-    if position.lots > 0:
-        rest = position.lots - lots
-    after = unrealized_pnl_e8(
-        symbol.contract_kind, rest, symbol.step_e8, position.entry_cost_e8 - released, symbol.mark_e8
-    )
+    rest = fill_value_e8(symbol.contract_kind, abs(position.lots) - lots, limit_ticks, symbol.tick_value_e8)
+    if position.lots < 0:
+        rest = -rest
+    after = rest - (position.entry_cost_e8 - released)
     if position.margin_mode == MarginMode.ISOLATED:
         room = position.isolated_wallet_e8 + realized + after
     else:

@@ -208,7 +208,7 @@ def match(s, o, is_forced):
             maker_fee = trading_fee_e8(s, symbol_row, lots, value_e8, symbol.maker_fee_rate_e8)
         if is_forced:
             if taker_fee > 0:
-                taker_fee = min_of(taker_fee, room_after_close_e8(s, taker_position, lots, value_e8))
+                taker_fee = min_of(taker_fee, room_after_close_e8(s, taker_position, lots, value_e8, limit_ticks))
         elif taker_is_house:
             if not may_house_trade(s, taker_position, side, lots):
                 return Reason.CANNOT_BE_MARGINED
