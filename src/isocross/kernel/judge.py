@@ -21,7 +21,7 @@ from .fixed import mul_div_down, mul_e8_down, product_is_less
 from .jit import RoomNeeded, kernel, small
 from .margin import is_due, maintenance_margin_e8, notional_e8, rate_up_e8, unrealized_pnl_e8
 from .pockets import isolated_balance
-from .schema import NO_ROW, TABLE_INDEX
+from .schema import MARK_NEVER, NO_ROW, TABLE_INDEX
 
 DUE_TABLE = TABLE_INDEX["due"]
 
@@ -32,12 +32,10 @@ def touch_holders(s, symbol):
     mark = s.symbols[symbol].mark_e8
     p = s.symbols[symbol].first_position
     while p != NO_ROW:
-        position = s.positions[p]
-        if position.lots != 0 and position.is_house == 0:
-            band = s.bands[p]
-            if mark <= band.low_e8 or mark >= band.high_e8:
-                touch(s, position.account)
-        p = position.next_in_symbol
+        band = s.bands[p]
+        if mark <= band.low_e8 or mark >= band.high_e8:
+            touch(s, band.account)
+        p = band.next_in_symbol
 
 
 @kernel
@@ -93,7 +91,12 @@ def _judge_account(s, account):
     p = s.accounts[account].first_position
     while p != NO_ROW:
         position = s.positions[p]
-        if position.margin_mode == MarginMode.ISOLATED and position.lots != 0:
+        if position.lots == 0:
+            if s.bands[p].high_e8 != MARK_NEVER:
+                band_edit = s.bands.edit(p)
+                band_edit.low_e8 = -1
+                band_edit.high_e8 = MARK_NEVER
+        elif position.margin_mode == MarginMode.ISOLATED:
             balance, maintenance = isolated_balance(s, p)
             called = is_margin_called(s, balance, maintenance)
             if called != (position.is_margin_called != 0):

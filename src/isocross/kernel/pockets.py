@@ -19,7 +19,7 @@ from .margin import (
     requirement_lots,
     unrealized_pnl_e8,
 )
-from .schema import NO_ROW
+from .schema import MARK_NEVER, NO_ROW
 
 _HASH_FACTOR = 2_654_435_761
 _LOW_30 = 2**30 - 1
@@ -28,6 +28,9 @@ _LOW_30 = 2**30 - 1
 @kernel
 def find_settings(s, account, symbol):
     """Settings row of an account in a symbol, NO_ROW when it never touched it."""
+    first = s.accounts[account].first_position  # often the one asked for, and its row is needed anyway
+    if first != NO_ROW and s.positions[first].symbol == symbol:
+        return s.positions[first].settings
     key = account * SYMBOLS_MAX + symbol + 1
     mask = len(s.settings_map) - 1
     cell = ((((key & _LOW_30) * _HASH_FACTOR) >> 18) ^ (key >> 30)) & mask
@@ -157,7 +160,14 @@ def position_of(s, settings, position_side, margin_mode):
     else:
         previous_edit = s.positions.edit(symbol_edit.last_position)
         previous_edit.next_in_symbol = row
+        previous_band_edit = s.bands.edit(symbol_edit.last_position)
+        previous_band_edit.next_in_symbol = row
     symbol_edit.last_position = row
+    band_edit = s.bands.edit(row)
+    band_edit.low_e8 = -1
+    band_edit.high_e8 = MARK_NEVER
+    band_edit.account = settings_edit.account
+    band_edit.next_in_symbol = NO_ROW
     return row
 
 

@@ -2,8 +2,8 @@
 
 Responsible for: dtypes, their sizes, which tables are authoritative. Must not: hold a value or a formula.
 Every integer is signed; rows are multiples of 8 bytes; `-1` means "no row". A change here is a new FORMAT_VERSION.
-A table is authoritative (hashed and in snapshots), derived (in snapshots, not hashed: maps, links), or scratch
-(neither: cleared before every command, or, like bands, filled again where it is empty).
+A table is authoritative (hashed and in snapshots), derived (in snapshots, not hashed: maps, links, bands), or scratch
+(neither: cleared before every command).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 
 FORMAT_VERSION = 1
 NO_ROW = -1
+MARK_NEVER = 2**63 - 1
 LINK_HEIGHT = 8  # levels of the skip list of one book side
 
 FUND_ACCOUNT = 0
@@ -236,8 +237,14 @@ STAMP = np.dtype([("epoch", _I8), ("due_count", _I8)], align=True)  # row = acco
 DUE = np.dtype(
     [("account", _I8), ("asset", _I8), ("position", _I8), ("balance_e8", _I8), ("maintenance_e8", _I8)], align=True
 )
-BAND = np.dtype(  # row = position: the open range of its mark in which judging its pocket changes nothing; 0, 0 = unknown
-    [("low_e8", _I8), ("high_e8", _I8)], align=True
+BAND = np.dtype(  # row = position: the open range of its mark in which judging its pocket changes nothing
+    [
+        ("low_e8", _I8),
+        ("high_e8", _I8),  # −1 and MARK_NEVER while the position is flat
+        ("account", _I4),  # these two repeat the position's own, so that a walk over holders reads this table alone
+        ("next_in_symbol", _I4),
+    ],
+    align=True,
 )
 VISITED = np.dtype([("position", _I8)], align=True)  # positions that had their order in this round of a liquidation
 TRIGGER = np.dtype([("order_id", _I8)], align=True)
@@ -322,8 +329,8 @@ EVENT = np.dtype(
 AUTHORITATIVE = (
     "engine", "counters", "assets", "symbols", "brackets", "accounts", "wallets", "settings", "positions", "orders", "levels",
 )
-DERIVED = ("level_links", "order_map", "settings_map")
-SCRATCH = ("control", "touched", "stamps", "due", "bands", "visited", "triggers", "undo", "events", "commands", "results")
+DERIVED = ("level_links", "order_map", "settings_map", "bands")
+SCRATCH = ("control", "touched", "stamps", "due", "visited", "triggers", "undo", "events", "commands", "results")
 
 TABLES: dict[str, np.dtype] = {
     "engine": ENGINE,

@@ -25,6 +25,7 @@ from .schema import (
     FIRST_USER_ACCOUNT,
     FORMAT_VERSION,
     LINK_HEIGHT,
+    MARK_NEVER,
     NO_ROW,
     SCRATCH,
     TABLE_INDEX,
@@ -311,6 +312,9 @@ def _write_system_accounts(arrays, symbol_count: int) -> None:
         positions["next_in_account"][row] = row + 2 if symbol + 1 < symbol_count else NO_ROW
         positions["next_in_symbol"][row] = row + 1 if account == 0 else NO_ROW
         positions["first_order"][row] = positions["last_order"][row] = NO_ROW
+        bands = arrays["bands"]
+        bands["low_e8"][row], bands["high_e8"][row] = -1, MARK_NEVER
+        bands["account"][row], bands["next_in_symbol"][row] = account, positions["next_in_symbol"][row]
     symbols = arrays["symbols"]
     for symbol in range(symbol_count):
         symbols["first_position"][symbol], symbols["last_position"][symbol] = 2 * symbol, 2 * symbol + 1
