@@ -265,7 +265,8 @@ class Exchange(ExchangeViews):
             state.control["undo_at_savepoint"] = len(state.pure.undo_log)
             done = int(state.control["commands_done"][0])
             upto = done + 1
-            while upto < count and state.arrays["commands"]["kind"][upto] == CommandKind.CONTINUATION:
+            asked = min(count, upto + int(state.arrays["commands"]["continuation_count"][done]))
+            while upto < asked and state.arrays["commands"]["kind"][upto] == CommandKind.CONTINUATION:
                 upto += 1
             outcome = int(self._entries.submit(state.pure, upto))
             if outcome != DONE:
@@ -304,6 +305,7 @@ class Exchange(ExchangeViews):
         else:
             state.pure.roll_back(until)
         events = int(control["events_at_savepoint"][0])
+        savepoint = int(control["savepoint"][0])  # it never goes back, or a row logged before would not be logged again
         if parked is not None and done == int(parked["control"]["commands_done"][0]):
             for name, old in parked.items():
                 state.arrays[name][: len(old)] = old
@@ -311,6 +313,7 @@ class Exchange(ExchangeViews):
             for column in ("phase", "due_count", "touched_count", "trigger_count", "trigger_done"):
                 control[column] = 0
             state.arrays["stamps"]["due_count"] = 0
+        control["savepoint"] = savepoint
         control["event_count"] = events
 
     # ---- preview, copy, snapshot ----

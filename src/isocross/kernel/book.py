@@ -74,26 +74,15 @@ def find_level(s, symbol, side, price_ticks):
 
 
 @kernel
-def _insert_level(s, symbol, side, price_ticks):
-    """A new, empty level at a price that has none. The caller has made sure that a row is free."""
-    counters_edit = s.counters.edit(0)
-    counters_edit.level_count += 1
-    new = counters_edit.first_free_level
-    if new == NO_ROW:
-        new = counters_edit.level_high
-        counters_edit.level_high = new + 1
-    else:
-        counters_edit.first_free_level = s.levels[new].next_free
+def _level_at(s, symbol, side, price_ticks):
+    """The level at a price, made and linked when there is none. The caller has made sure that a row is free.
+
+    One descent does both: a level of this price would have a tower of the same height, so it is met at the first
+    height at which a new one is linked, before anything is written.
+    """
     key = sort_key_of(side, price_ticks)
-    level_edit = s.levels.edit(new)
-    level_edit.price_ticks = price_ticks
-    level_edit.sort_key = key
-    level_edit.lots = 0
-    level_edit.first_order = NO_ROW
-    level_edit.last_order = NO_ROW
-    level_edit.order_count = 0
-    level_edit.next_free = NO_ROW
     tower = tower_height(key)
+    new = NO_ROW
     level = side_head(symbol, side)
     height = LINK_HEIGHT - 1
     while height >= 0:
@@ -102,11 +91,37 @@ def _insert_level(s, symbol, side, price_ticks):
             level = following
             following = next_level(s, level, height)
         if height < tower:
+            if new == NO_ROW:
+                if following != NO_ROW and s.levels[following].sort_key == key:
+                    return following
+                new = _new_level_row(s, key, price_ticks)
             own_edit = s.level_links.edit(new * LINK_HEIGHT + height)
             own_edit.next_level = following
             before_edit = s.level_links.edit(level * LINK_HEIGHT + height)
             before_edit.next_level = new
         height -= 1
+    return new
+
+
+@kernel
+def _new_level_row(s, key, price_ticks):
+    """A free level row, taken off the free list, empty."""
+    counters_edit = s.counters.edit(0)
+    counters_edit.level_count += 1
+    new = counters_edit.first_free_level
+    if new == NO_ROW:
+        new = counters_edit.level_high
+        counters_edit.level_high = new + 1
+    else:
+        counters_edit.first_free_level = s.levels[new].next_free
+    level_edit = s.levels.edit(new)
+    level_edit.price_ticks = price_ticks
+    level_edit.sort_key = key
+    level_edit.lots = 0
+    level_edit.first_order = NO_ROW
+    level_edit.last_order = NO_ROW
+    level_edit.order_count = 0
+    level_edit.next_free = NO_ROW
     return new
 
 
@@ -142,9 +157,7 @@ def _remove_level(s, symbol, side, gone):
 def enter_queue(s, o):
     """Put an order at the back of the queue of its price and emit the level."""
     order_edit = s.orders.edit(o)
-    level = find_level(s, order_edit.symbol, order_edit.side, order_edit.price_ticks)
-    if level == NO_ROW:
-        level = _insert_level(s, order_edit.symbol, order_edit.side, order_edit.price_ticks)
+    level = _level_at(s, order_edit.symbol, order_edit.side, order_edit.price_ticks)
     level_edit = s.levels.edit(level)
     last = level_edit.last_order
     order_edit.level = level

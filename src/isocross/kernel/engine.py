@@ -37,7 +37,7 @@ from .commands import (
 )
 from .events import emit_refused, new_event
 from .jit import RoomNeeded, entry, kernel
-from .judge import judge_touched, take_worst_due, touch_holders
+from .judge import judge_touched, take_worst_due, touch_all_holders, touch_holders
 from .liquidation import liquidate_cross, liquidate_isolated
 from .margin import bankruptcy_mark_e8, liquidation_mark_e8
 from .native import copy_words, load_word, state_at
@@ -114,10 +114,12 @@ def run(s, count):
             _begin(s, i, count)
         while control.phase != IDLE:
             if control.is_preview == 0 and control.event_count > control.event_threshold:
+                control.savepoint += 1
                 return PARKED
             _advance(s)
         if control.is_preview == 0:
             control.undo_used = 0
+        control.savepoint += 1
         control.undo_at_savepoint = control.undo_used
         control.events_at_savepoint = control.event_count
         control.commands_done = i + 1 + records_behind(s, i, count)
@@ -126,9 +128,14 @@ def run(s, count):
 
 @kernel
 def records_behind(s, i, count):
-    """How many continuation records really follow the header at i."""
+    """How many of the continuation records that the header at i asks for really follow it."""
+    asked = s.commands[i].continuation_count
     following = 0
-    while i + 1 + following < count and s.commands[i + 1 + following].kind == CommandKind.CONTINUATION:
+    while (
+        following < asked
+        and i + 1 + following < count
+        and s.commands[i + 1 + following].kind == CommandKind.CONTINUATION
+    ):
         following += 1
     return following
 
@@ -194,8 +201,11 @@ def _begin(s, i, count):
         emit_refused(s, command.account, command.symbol, command.order_id, refusal)
         return
     if command.kind == CommandKind.PRICES:
-        for r in range(i + 1, i + 1 + command.continuation_count):
-            touch_holders(s, s.commands[r].symbol)
+        if 2 * command.continuation_count >= s.engine[0].symbol_count:
+            touch_all_holders(s)
+        else:
+            for r in range(i + 1, i + 1 + command.continuation_count):
+                touch_holders(s, s.commands[r].symbol)
         control.phase = LIQUIDATING
     elif control.touched_count > 0:
         control.phase = TAIL
@@ -409,6 +419,7 @@ def roll_back(header, until):
         used -= 16 + size
         copy_words(base + row * size, log + used, size // 8)
     control.undo_used = until
+    control.savepoint += 1
     return 0
 
 

@@ -167,6 +167,7 @@ def position_of(s, settings, position_side, margin_mode):
     band_edit.low_e8 = -1
     band_edit.high_e8 = MARK_NEVER
     band_edit.account = settings_edit.account
+    band_edit.symbol = settings_edit.symbol
     band_edit.next_in_symbol = NO_ROW
     return row
 

@@ -6,7 +6,8 @@ word access by address, for compiled code. Must not: own memory or know what a f
 The State is the address of a header of three words per table: address of row 0, capacity in rows, bytes per row.
 A table is that same address with the table's number in its type, so passing either costs one register and
 nothing is reference-counted. `table[row]` is a live view of a row; `edit` first copies the row's old bytes into the
-undo log, with a trailer (row, table), and asks for room when the log is full.
+undo log, with a trailer (row, table), and asks for room when the log is full; it skips the copy when the last row it logged
+of that table since the savepoint was this one.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ _I64 = ir.IntType(64)
 _RECORDS = {name: from_dtype(dtype) for name, dtype in TABLES.items()}
 _CONTROL_FIELDS: dict[str, Any] = dict(CONTROL.fields or {})
 _UNDO_USED_OFFSET = _CONTROL_FIELDS["undo_used"][1]
+_SAVEPOINT_OFFSET = _CONTROL_FIELDS["savepoint"][1]
 _ROOM_TABLE_OFFSET = _CONTROL_FIELDS["room_table"][1]
 _UNDO_TRAILER_BYTES = 16
 
@@ -133,21 +135,27 @@ def _logged_row_view(typingctx, table, row):
         used = _word_at(builder, control, _UNDO_USED_OFFSET)
         end = builder.add(used, ir.Constant(_I64, size + _UNDO_TRAILER_BYTES))
         capacity = builder.mul(_word_at(builder, header, _header_offset("undo", 1)), ir.Constant(_I64, 8))
-        with builder.if_then(builder.icmp_signed(">", end, capacity), likely=False):
-            _store_word(builder, control, _ROOM_TABLE_OFFSET, ir.Constant(_I64, TABLE_INDEX["undo"]))
-            context.call_conv.return_user_exc(builder, RoomNeeded, ("the undo log is full",))
-        saved = builder.add(_word_at(builder, header, _header_offset("undo", 0)), used)
-        byte_pointer = ir.IntType(8).as_pointer()
-        cgutils.raw_memcpy(
-            builder,
-            builder.inttoptr(saved, byte_pointer),
-            builder.inttoptr(address, byte_pointer),
-            ir.Constant(_I64, size),
-            1,
-        )
-        _store_word(builder, saved, size, index)
-        _store_word(builder, saved, size + 8, ir.Constant(_I64, TABLE_INDEX[name]))
-        _store_word(builder, control, _UNDO_USED_OFFSET, end)
+        logged = _word_at(builder, header, _header_offset("logged", 0))
+        savepoint = _word_at(builder, control, _SAVEPOINT_OFFSET)
+        key = builder.add(builder.shl(savepoint, ir.Constant(_I64, 32)), index)
+        last = _word_at(builder, logged, 8 * TABLE_INDEX[name])
+        with builder.if_then(builder.icmp_signed("!=", last, key)):
+            with builder.if_then(builder.icmp_signed(">", end, capacity), likely=False):
+                _store_word(builder, control, _ROOM_TABLE_OFFSET, ir.Constant(_I64, TABLE_INDEX["undo"]))
+                context.call_conv.return_user_exc(builder, RoomNeeded, ("the undo log is full",))
+            saved = builder.add(_word_at(builder, header, _header_offset("undo", 0)), used)
+            byte_pointer = ir.IntType(8).as_pointer()
+            cgutils.raw_memcpy(
+                builder,
+                builder.inttoptr(saved, byte_pointer),
+                builder.inttoptr(address, byte_pointer),
+                ir.Constant(_I64, size),
+                1,
+            )
+            _store_word(builder, saved, size, index)
+            _store_word(builder, saved, size + 8, ir.Constant(_I64, TABLE_INDEX[name]))
+            _store_word(builder, control, _UNDO_USED_OFFSET, end)
+            _store_word(builder, logged, 8 * TABLE_INDEX[name], key)
         return _as_record(context, builder, name, address)
 
     return _RECORDS[name](table, types.int64), codegen

@@ -213,6 +213,7 @@ CONTROL = np.dtype(  # one row of engine registers outside the undo log
     [
         ("undo_used", _I8),  # bytes
         ("event_count", _I8),
+        ("savepoint", _I8),  # counts up whenever the log is cut or kept: rows logged since then are not logged again
         ("undo_at_savepoint", _I8),
         ("events_at_savepoint", _I8),
         ("is_preview", _I8),
@@ -232,6 +233,7 @@ CONTROL = np.dtype(  # one row of engine registers outside the undo log
     align=True,
 )
 
+LOGGED = np.dtype([("key", _I8)], align=True)  # row = table: savepoint × 2^32 + row of its last log entry
 TOUCHED = np.dtype([("account", _I8)], align=True)
 STAMP = np.dtype([("epoch", _I8), ("due_count", _I8)], align=True)  # row = account: last epoch touched in, entries in due
 DUE = np.dtype(
@@ -241,8 +243,10 @@ BAND = np.dtype(  # row = position: the open range of its mark in which judging 
     [
         ("low_e8", _I8),
         ("high_e8", _I8),  # −1 and MARK_NEVER while the position is flat
-        ("account", _I4),  # these two repeat the position's own, so that a walk over holders reads this table alone
+        ("account", _I4),  # these three repeat the position's own, so that a walk over holders reads this table alone
+        ("symbol", _I4),
         ("next_in_symbol", _I4),
+        ("spare", _I4),
     ],
     align=True,
 )
@@ -330,7 +334,7 @@ AUTHORITATIVE = (
     "engine", "counters", "assets", "symbols", "brackets", "accounts", "wallets", "settings", "positions", "orders", "levels",
 )
 DERIVED = ("level_links", "order_map", "settings_map", "bands")
-SCRATCH = ("control", "touched", "stamps", "due", "visited", "triggers", "undo", "events", "commands", "results")
+SCRATCH = ("control", "touched", "stamps", "due", "visited", "triggers", "undo", "logged", "events", "commands", "results")
 
 TABLES: dict[str, np.dtype] = {
     "engine": ENGINE,
@@ -355,6 +359,7 @@ TABLES: dict[str, np.dtype] = {
     "visited": VISITED,
     "triggers": TRIGGER,
     "undo": UNDO,
+    "logged": LOGGED,
     "events": EVENT,
     "commands": COMMAND,
     "results": RESULT,

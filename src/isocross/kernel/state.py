@@ -55,6 +55,7 @@ class State:
             self._allocate(name, rows.get(name, 1))
         self._allocate("symbols", len(symbols))
         self._allocate("assets", self.asset_count)
+        self._allocate("logged", len(TABLES))
         self._allocate("visited", 2 * len(symbols) + 2)
         self._allocate_dependents()
         _write_rules(self.arrays, rulebook, symbols, self._allocate)
@@ -97,6 +98,8 @@ class State:
 
     def _set(self, name: str, array: np.ndarray) -> None:
         self.arrays[name] = array
+        if name == "control":  # 0 would match the empty keys of `logged`
+            array["savepoint"] = 1
         if name == "events":  # a unit of work seldom needs more than the last quarter
             self.arrays["control"]["event_threshold"] = len(array) * 3 // 4
         index = 3 * TABLE_INDEX[name]
@@ -314,7 +317,8 @@ def _write_system_accounts(arrays, symbol_count: int) -> None:
         positions["first_order"][row] = positions["last_order"][row] = NO_ROW
         bands = arrays["bands"]
         bands["low_e8"][row], bands["high_e8"][row] = -1, MARK_NEVER
-        bands["account"][row], bands["next_in_symbol"][row] = account, positions["next_in_symbol"][row]
+        bands["account"][row], bands["symbol"][row] = account, symbol
+        bands["next_in_symbol"][row] = positions["next_in_symbol"][row]
     symbols = arrays["symbols"]
     for symbol in range(symbol_count):
         symbols["first_position"][symbol], symbols["last_position"][symbol] = 2 * symbol, 2 * symbol + 1
