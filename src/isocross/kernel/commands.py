@@ -36,7 +36,6 @@ from .matching import cancel_orders_of, cancel_resting
 from .orders import is_symbol, is_user_account, ladder_price_ticks, notional_cap_e8, place
 from .pockets import (
     available_e8,
-    default_leverage,
     default_margin_mode,
     find_settings,
     margin_held_e8,
@@ -515,9 +514,3 @@ def _fund_position(s, p, rate_e8):
         emit_position(s, p)
     touch(s, position.account)
     return amount
-
-
-@kernel
-def leverage_in_force(s, account, symbol):
-    """Leverage that the next order of an account in a symbol uses."""
-    return default_leverage(s, symbol, find_settings(s, account, symbol))
