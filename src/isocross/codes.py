@@ -95,12 +95,33 @@ class IsolatedFundingSource(IntEnum):
     CROSS_WALLET_FIRST = 1
 
 
+class FundingPrice(IntEnum):
+    """Which price a funding payment is counted at."""
+
+    MARK = 0
+    INDEX = 1
+
+
+class MarkPrice(IntEnum):
+    """How a mark comes about where no recorded one is given."""
+
+    INDEX = 0  # it is the index
+    MEDIAN = 1  # of index with funding, index with the average basis of the book, and last
+
+
+class ValueSource(IntEnum):
+    """Where a mark or a funding rate in an event comes from."""
+
+    GIVEN = 0  # by the command: recorded, or chosen by whoever sent it; a mark may be the index
+    COMPUTED = 1  # here, from the book and the rulebook's columns
+
+
 class LiquidationLadder(IntEnum):
     """How a due position is reduced before it is taken over."""
 
     ONE_ORDER = 0  # the fewest lots that cure it, else all
-    TIERS = 1
-    TWENTY_PERCENT_AND_WAIT = 2
+    TIERS = 1  # down to a lower bracket, step by step; from the lowest, all
+    TWENTY_PERCENT_AND_WAIT = 2  # one order a command: a share of a large position; for a while after it, all
     ALL = 3
 
 
@@ -117,8 +138,8 @@ class AdlRanking(IntEnum):
 
     PNL_TIMES_MARGIN_RATIO = 0
     PNL_TIMES_LEVERAGE = 1
-    PRO_RATA = 2
-    NONE = 3
+    PRO_RATA = 2  # nobody first: everyone by the size of his position
+    NONE = 3  # no auto-deleveraging: the house takes what the fund cannot
 
 
 class RemainderTo(IntEnum):
@@ -196,6 +217,11 @@ class EventKind(IntEnum):
     BRACKETS_SET = 28
     FEES_SET = 29
     AMENDED = 30
+    LIQUIDATION_POSITION = 31  # one position of a judged pocket, right behind LIQUIDATION_STARTED
+    FUND_ORDER = 32  # the insurance fund's order against what it holds
+    FUNDING_RATE = 33  # of a settlement, where it was computed here; before the payments
+    COUNTDOWN_SET = 40  # or switched off
+    TRIGGER_HELD = 41  # reached, and kept asleep by its price protection; said once
 
 
 class Reason(IntEnum):
@@ -268,6 +294,7 @@ class Refusal(IntEnum):
     NO_MARK_PRICE = 22
     PRICE_NOT_POSITIVE = 23
     PRICE_TOO_LARGE = 24
+    PRICE_TOO_SMALL = 75  # below the symbol's price_min
     CLOSE_POSITION_WITH_QUANTITY = 25
     QUANTITY_NOT_POSITIVE = 26
     QUANTITY_TOO_LARGE = 27
@@ -298,6 +325,18 @@ class Refusal(IntEnum):
     POSITION_MODE_UNCHANGED = 52
     POSITION_MODE_HAS_ORDERS = 53
     POSITION_MODE_HAS_POSITION = 54
+    UNKNOWN_WORKING_TYPE = 55
+    NO_LAST_PRICE = 56  # nothing has traded yet, and the trigger watches last
+    CLOSE_POSITION_ORDER_TYPE = 57  # close-position is for STOP_MARKET and TAKE_PROFIT_MARKET
+    POSITION_MODE_UNKNOWN = 58
+    SYMBOL_STATUS_UNKNOWN = 59
+    SYMBOL_DELISTED = 60  # for good
+    BRACKETS_MALFORMED = 61
+    NOT_AMENDABLE = 70  # a conditional, or an order of the house's ladder
+    NOTHING_TO_AMEND = 71  # it has that price and quantity already
+    EXPIRY_NOT_AHEAD = 72  # a good-till-date order or a countdown that would end now or before
+    PRICE_ABOVE_BAND = 73  # of a buy: too far above the mark
+    PRICE_BELOW_BAND = 74  # of a sale: too far below the mark
 
 
 class LiquidationStep(IntEnum):
@@ -306,3 +345,4 @@ class LiquidationStep(IntEnum):
     CURED = 0  # a rest lives
     CLOSED_IN_BOOK = 1
     TAKEN_OVER = 2
+    WAITING = 3  # still due: tried again at the next prices or clock command

@@ -1,11 +1,13 @@
 """Command: from named integers to the records the kernel reads.
 
 Responsible for: packing one command fast and a batch conveniently; a clear error for a field that does not exist or does
-not fit. Must not: judge a command (the kernel refuses), know a symbol or an account.
+not fit; client ids as a hash and as text; the record types COMMAND and EVENT for those who may not know the kernel. Must not: judge a command (the kernel refuses), know a symbol or an account.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 import struct
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +16,11 @@ import numpy as np
 
 from .codes import CommandKind
 from .errors import InputError
-from .kernel.schema import COMMAND, NO_ROW
+from .kernel.schema import COMMAND as COMMAND
+from .kernel.schema import EVENT as EVENT
+from .kernel.schema import FORMAT_VERSION as FORMAT_VERSION
+from .kernel.schema import NO_ROW as NO_ROW
+from .limits import CLIENT_ID_BYTES_MAX
 
 _CODES = {"i1": "b", "i2": "h", "i4": "i", "i8": "q"}
 COMMAND_FIELDS = COMMAND.names or ()
@@ -63,6 +69,52 @@ def pack_batch(commands: Sequence[tuple[CommandKind, dict[str, Any]]], time_ms: 
             pack_one(bytes_of[row].data, CommandKind.CONTINUATION, 0, 0, record)
         row += 1
     return packed
+
+
+_TEXT_FIELDS = ("amount_e8", "index_e8", "mark_e8", "mid_e8", "rate_e8")  # 40 bytes in a row, of a record behind an order
+_CLIENT_ID = re.compile(f"[ -~]{{1,{CLIENT_ID_BYTES_MAX}}}")
+assert 8 * len(_TEXT_FIELDS) >= CLIENT_ID_BYTES_MAX
+
+
+def client_id_hash(client_id: str) -> int:
+    """The number that stands for a client id in commands and in the order row: 64 bits of its BLAKE2b, never 0."""
+    digest = hashlib.blake2b(client_id.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True) or 1
+
+
+def client_id_fields(client_id: str) -> dict[str, Any]:
+    """The fields by which an order carries a client id: the hash for the kernel, the text in a record for the journal.
+
+    Errors   InputError for anything but 1 … 36 printable ASCII characters.
+    """
+    if not _CLIENT_ID.fullmatch(client_id):
+        raise InputError(f"client_id: {client_id!r} is not 1 … {CLIENT_ID_BYTES_MAX} printable ASCII characters")
+    words = struct.unpack(f"<{len(_TEXT_FIELDS)}q", client_id.encode().ljust(8 * len(_TEXT_FIELDS), b"\0"))
+    return {"client_id_hash": client_id_hash(client_id), "records": [dict(zip(_TEXT_FIELDS, words, strict=True))]}
+
+
+def client_id_of(command: np.ndarray) -> str | None:
+    """The client id of an order's records (header first); None where it has none, or none that is spelled out."""
+    kinds = (CommandKind.PLACE_ORDER, CommandKind.PLACE_CONDITIONAL)
+    if len(command) < 2 or command["kind"][0] not in kinds or command["kind"][1] != CommandKind.CONTINUATION:
+        return None
+    words = (int(command[name][1]) for name in _TEXT_FIELDS)
+    text = struct.pack(f"<{len(_TEXT_FIELDS)}q", *words).rstrip(b"\0").decode("ascii", "replace")
+    return text if _CLIENT_ID.fullmatch(text) else None
+
+
+def canonical(commands: np.ndarray) -> np.ndarray:
+    """A copy of COMMAND records in which the bytes behind the fields are zero: equal commands, equal bytes."""
+    if commands.dtype != COMMAND:
+        raise InputError(f"commands: dtype {commands.dtype} is not COMMAND")
+    copied = np.frombuffer(bytearray(commands.tobytes()), dtype=np.uint8).reshape(len(commands), COMMAND.itemsize)
+    copied[:, _PACK.size :] = 0
+    return copied.reshape(-1).view(COMMAND)
+
+
+def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Some arrays of records as one, which cannot be written. Joined as bytes: numpy joins records field by field."""
+    return np.frombuffer(b"".join(np.ascontiguousarray(part).data for part in parts), dtype=parts[0].dtype)
 
 
 def _what_does_not_fit(kind: Any, fields: dict[str, Any]) -> str:

@@ -14,30 +14,37 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .codes import CommandKind, EventKind, OrderType, Reason, Refusal, Side
+from .codes import CommandKind, EventKind, OrderType, PositionMode, PositionSide, Reason, Refusal, Side
 from .command import COMMAND_FIELDS, pack_batch, pack_one
 from .errors import InputError, PoisonedError, RefusedError
 from .kernel.engine import DONE, IDLE, NEED_ROOM
 from .kernel.jit import RoomNeeded
 from .kernel.load import Entries, compiled_entries, plain_entries
 from .kernel.schema import COMMAND, CONTROL, EVENT, RESULT, TABLES
-from .kernel.state import State
+from .kernel.state import FrozenState as FrozenState
+from .kernel.state import State, symbols_of
 from .rulebook import Rulebook, symbol_rules
+from .units import format_time
 from .views import LAST_SEQUENCE, TIME_MS, ExchangeViews
 
 if TYPE_CHECKING:
     import polars
 
 _TABLE_NAMES = list(TABLES)
-_REFUSALS = tuple(Refusal)
-assert [int(refusal) for refusal in _REFUSALS] == list(range(len(_REFUSALS)))
+_REFUSALS = {int(refusal): refusal for refusal in Refusal}
 _BUGS = (AssertionError, ArithmeticError, IndexError)
-_KEPT_WHEN_PARKED = ("control", "touched", "stamps", "due", "triggers")
+_KEPT_WHEN_PARKED = ("control", "touched", "stamps", "position_stamps", "pool_stamps", "due", "triggers", "traded", "moved")
+EVENTS_KEPT_MAX = 1 << 18  # rows up to which the event buffer grows because commands park, 32 MB
 _REGISTER = {name: index for index, name in enumerate(CONTROL.names or ())}
 _COMMANDS_DONE, _PHASE, _EVENT_COUNT = (_REGISTER[n] for n in ("commands_done", "phase", "event_count"))
 _ROOM_TABLE, _ROOM_ROWS = _REGISTER["room_table"], _REGISTER["room_rows"]
 _UNDO_USED, _UNDO_AT_SAVEPOINT = _REGISTER["undo_used"], _REGISTER["undo_at_savepoint"]
 _EVENTS_AT_SAVEPOINT = _REGISTER["events_at_savepoint"]
+
+
+def _copied(table: np.ndarray) -> np.ndarray:
+    """A copy made as bytes: numpy copies records field by field."""
+    return table.view(np.uint8).copy().view(table.dtype)
 
 
 class Bug(AssertionError):
@@ -70,6 +77,13 @@ class BatchResult(NamedTuple):
     results: np.ndarray
     events: np.ndarray
 
+    def of_one(self, batch: np.ndarray) -> Result:
+        """The result of a batch that is one command. Its order id is 0 where a command with records places no order."""
+        refusal, order_id = self.results[0]
+        if len(batch) > 1 and batch["kind"][0] not in (CommandKind.PLACE_ORDER, CommandKind.PLACE_CONDITIONAL):
+            order_id = 0
+        return Result(Refusal(int(refusal)), int(order_id), int(batch["sequence"][0]), self.events)
+
 
 class Exchange(ExchangeViews):
     """A perpetual-futures exchange: a deterministic function over tables.
@@ -89,6 +103,13 @@ class Exchange(ExchangeViews):
         self._rules = [rulebook.symbols[name] for name in names]
         self._state = State(rulebook, self._rules)
         self._start(compiled)
+
+    def __repr__(self) -> str:
+        names = self.symbols if len(self.symbols) < 5 else (*self.symbols[:3], f"{len(self.symbols) - 3} more")
+        return (
+            f"Exchange {self.rulebook.name}, {format_time(self.time_ms)}: {', '.join(names)}; "
+            f"{len(self.table('accounts'))} accounts, {self.command_count} commands"
+        )
 
     def _start(self, compiled: bool) -> None:
         self._entries: Entries = compiled_entries() if compiled else plain_entries()
@@ -128,9 +149,7 @@ class Exchange(ExchangeViews):
         """
         if records:
             batch = self.pack([(kind, {**fields, "records": records})], time_ms=time_ms, sequence=sequence)
-            done = self.submit_batch(batch)
-            number = int(batch["sequence"][0])
-            return Result(Refusal(int(done.results["refusal"][0])), 0, number, done.events)
+            return self.submit_batch(batch).of_one(batch)
         registers = self._registers
         counters = self._counters
         number = counters[LAST_SEQUENCE] + 1 if sequence is None else sequence
@@ -201,7 +220,7 @@ class Exchange(ExchangeViews):
         `outcome` is the answer of a run that has begun on these commands; None begins with the first.
         """
         if self._poison is not None:
-            raise PoisonedError(f"this exchange met a bug and accepts nothing more: {self._poison}")
+            raise PoisonedError(f"this exchange accepts nothing more: {self._poison}")
         state = self._state
         self._lend(commands, results)
         registers = self._registers
@@ -228,7 +247,9 @@ class Exchange(ExchangeViews):
                 registers[_UNDO_USED] = registers[_UNDO_AT_SAVEPOINT] = 0
                 parked = None
                 if registers[_PHASE] != IDLE:
-                    parked = {name: state.arrays[name].copy() for name in _KEPT_WHEN_PARKED}
+                    if len(state.arrays["events"]) < EVENTS_KEPT_MAX:  # what follows is long: park seldom
+                        self._grow("events", 1)
+                    parked = {name: _copied(state.arrays[name]) for name in _KEPT_WHEN_PARKED}
             outcome = None
         drained.append(self._take_events(on_events))
         if not self._is_previewing:
@@ -246,8 +267,18 @@ class Exchange(ExchangeViews):
         at = self._registers[_COMMANDS_DONE]
         self._roll_back(parked)
         command = {name: int(commands[name][at]) for name in COMMAND_FIELDS if commands[name][at]}
-        self._poison = f"command {command}: {bug!r}"
+        self._poison = f"it met a bug in command {command}: {bug!r}"
         return Bug(self._poison)
+
+    def poison(self, reason: str) -> None:
+        """Accept nothing more, for a reason that every later command is told. A first reason stands. Any thread may."""
+        if self._poison is None:
+            self._poison = reason
+
+    @property
+    def is_poisoned(self) -> bool:
+        """Whether it accepts nothing more."""
+        return self._poison is not None
 
     def _lend(self, commands: np.ndarray, results: np.ndarray) -> None:
         self._state.lend(commands, results)
@@ -310,7 +341,7 @@ class Exchange(ExchangeViews):
             for name, old in parked.items():
                 state.arrays[name][: len(old)] = old
         else:
-            for column in ("phase", "due_count", "touched_count", "trigger_count", "trigger_done"):
+            for column in ("phase", "due_count", "touched_count", "trigger_count", "trigger_done", "traded_count"):
                 control[column] = 0
             state.arrays["stamps"]["due_count"] = 0
         control["savepoint"] = savepoint
@@ -342,6 +373,16 @@ class Exchange(ExchangeViews):
             control["undo_used"] = control["undo_at_savepoint"] = 0
             self._is_previewing = False
 
+    @property
+    def is_compiled(self) -> bool:
+        """Whether the kernel runs as machine code."""
+        return self._entries.is_compiled
+
+    @property
+    def is_previewing(self) -> bool:
+        """Whether a preview is open: what is submitted now will be taken back."""
+        return self._is_previewing
+
     def preview(self, kind: CommandKind, **fields: Any) -> Result:
         """What a command would do: its result and events, exactly as they would be; nothing changes."""
         with self.previewing():
@@ -349,20 +390,29 @@ class Exchange(ExchangeViews):
 
     def copy(self) -> Exchange:
         """An exchange of its own with the same state."""
-        return Exchange.restore(self.snapshot(), self.rulebook, self.symbols, compiled=self._entries.is_compiled)
+        if self._is_previewing:
+            raise InputError("copy: a preview is open")
+        other = Exchange(self.rulebook, self.symbols, compiled=self._entries.is_compiled)
+        other._state.load_copy(self._state)
+        other._view_registers()
+        return other
 
     def snapshot(self) -> bytes:
         """The whole state as bytes."""
+        return self.freeze().to_bytes()
+
+    def freeze(self) -> FrozenState:
+        """The state as it is now, copied as memory: its `to_bytes` and `digest` may run in any thread, later."""
         if self._is_previewing:
             raise InputError("snapshot: a preview is open")
-        return self._state.to_bytes(self._identity)
+        return self._state.freeze(self._identity, self.symbols)
 
     @classmethod
     def restore(
         cls, data: bytes, rulebook: Rulebook, symbols: Sequence[str] | None = None, *, compiled: bool = True
     ) -> Exchange:
-        """An exchange from a snapshot; rulebook and symbols must be those it was made with."""
-        exchange = cls(rulebook, symbols, compiled=compiled)
+        """An exchange from a snapshot: under the rulebook it was made with, with the symbols that it names itself."""
+        exchange = cls(rulebook, symbols_of(data) if symbols is None else symbols, compiled=compiled)
         exchange._state.load_bytes(data, exchange._identity)
         exchange._view_registers()
         return exchange
@@ -377,12 +427,24 @@ class Exchange(ExchangeViews):
         """SHA-256 over the used authoritative rows: equal states, equal hash."""
         return self._state.digest()
 
-    def max_open(self, account: int, symbol: str | int, side: Side, price_ticks: int = 0) -> int:
+    def max_open(
+        self,
+        account: int,
+        symbol: str | int,
+        side: Side,
+        price_ticks: int = 0,
+        position_side: PositionSide | None = None,
+    ) -> int:
         """Most lots of one order that is accepted now and, if at market (price_ticks 0), fills without lack of margin.
 
-        Found by previews of the order itself, so it is the engine's own answer.
+        Found by previews of the order itself, so it is the engine's own answer. position_side: in hedge mode; without it a
+        buy is of the long, a sell of the short.
         """
         row = self.symbol_row(symbol)
+        if position_side is None:
+            position_side = PositionSide.BOTH
+            if self.position_mode(account) == PositionMode.HEDGE:
+                position_side = PositionSide.LONG if side == Side.BUY else PositionSide.SHORT
         order_type = OrderType.LIMIT if price_ticks else OrderType.MARKET
 
         def fits(lots: int) -> bool:
@@ -394,6 +456,7 @@ class Exchange(ExchangeViews):
                 order_type=order_type,
                 price_ticks=price_ticks,
                 lots=lots,
+                position_side=position_side,
             )
             if not done.is_accepted:
                 return done.refusal == Refusal.NOTIONAL_TOO_SMALL
@@ -415,6 +478,7 @@ class Exchange(ExchangeViews):
             order_type=order_type,
             price_ticks=price_ticks,
             lots=max(enough, 1),
+            position_side=position_side,
         )
         return enough if smallest.is_accepted else 0
 

@@ -31,11 +31,22 @@ ASSETS_MAX = 8
 BRACKETS_MAX = 64  # of one symbol
 LADDER_LEVELS_MAX = 200  # of one side of the house ladder
 HOUSE_POSITIONS_MAX = 4  # times lots_max: how far a house trades one way; what it must take over comes on top
-ORDERS_PER_SYMBOL_MAX = 200  # open orders of one account in one symbol; the house has no such limit
+ORDERS_PER_SYMBOL_MAX = 200  # the most that a rulebook may allow: open orders of one account in one symbol; the house has no limit
+CALLBACK_MAX_E8 = ONE_E8 // 2  # how far a trailing stop may follow behind
 CONTINUATIONS_MAX = 16_384  # records that one command may carry behind its header
+RATE_COMPUTED = 2**62  # in place of a funding rate: the one that is computed here
+PREMIUM_SAMPLE_MS = 5_000
+BASIS_SAMPLE_MS = 1_000
+BASIS_SAMPLES = 30
+FUNDING_CLAMP_E8 = 50_000  # 0.05 %: how far the interest rate pulls the average premium
+CLIENT_ID_BYTES_MAX = 36  # of the text of a client id, which travels in the journal
+CLIENT_ID_RECORDS = 1  # continuation records that hold that text
 
 SEQUENCE_MAX = 2**42
 BRANCH_SEQUENCE_FIRST = 2**41  # a branch numbers the commands it inserts from here
+WORLDS_MAX = 64  # forks and branches that are kept beside one exchange
+TWINS_MAX = 16  # that live along with one exchange
+DIVERGENCES_MAX = 10_000  # that a branch remembers; further ones are counted
 ORDER_IDS_PER_COMMAND = 1_024  # order id = sequence × 1024 + k: k = 0 the order itself, 1 what it releases, 2… a ladder
 
 assert NOTIONAL_MAX_E8 * 2 == ACCOUNT_NOTIONAL_MAX_E8 <= MUL_DIV_DIVISOR_MAX

@@ -29,6 +29,7 @@ ONE_E8 = 100_000_000
 Amount = int | str | Decimal | float
 
 _NUMBER = re.compile(r"^[+-]?(?=\.?\d)(\d[\d_]*|\d{1,3}(,\d{3})+)?(\.\d*)?([eE][+-]?\d{1,2})?$")
+_CALENDAR_END_MS = 253_402_300_800_000  # the year 10000
 _DIGITS_MAX = 60  # longer text is no amount: it is refused before it is parsed
 
 
@@ -44,6 +45,8 @@ def to_decimal(value: Amount, name: str) -> Decimal:
         number = value
     else:
         if hasattr(value, "item") and not isinstance(value, (str, float)):  # a numpy scalar
+            if getattr(value, "ndim", 0):
+                raise AmountError(f"{name}: {type(value).__name__} of several numbers: expected one")
             return to_decimal(value.item(), name)
         text = repr(float(value)) if isinstance(value, float) else str(value).strip()
         plain = text.lstrip("+-").lower()
@@ -146,6 +149,11 @@ def to_time_ms(value: int | str | datetime, name: str = "time") -> int:
 
 
 def format_time(time_ms: int) -> str:
-    """Epoch milliseconds as UTC text: '2025-10-10 21:20 UTC'; seconds only when they are not zero."""
+    """Epoch milliseconds as UTC text: '2025-10-10 21:20 UTC'; seconds only when they are not zero.
+
+    A number that is no date of a calendar, which an exchange takes as its clock all the same, is told as milliseconds.
+    """
+    if not 0 <= time_ms < _CALENDAR_END_MS:
+        return f"{time_ms} ms since 1970"
     moment = datetime.fromtimestamp(time_ms / 1000, tz=UTC)
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC" if moment.second else "%Y-%m-%d %H:%M UTC")

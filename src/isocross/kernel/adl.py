@@ -1,24 +1,37 @@
-"""Adl: who takes the lots that the book did not: the insurance fund, ranked counterparties, the house.
+"""Adl: who takes the lots that the book did not: the insurance fund, counterparties, the house.
 
-Responsible for: handing over a position at a given value (F13), the fund's limit, ranking (F21), what a counterparty can
-bear. Must not: decide that a position is handed over, or at what value.
+Responsible for: handing over a position at a given value (F13), the fund's limit, who of the counterparties comes first
+or how much each gives (F21, F24, F25), what one can bear. Must not: decide that a position is handed over, or at what value.
 """
 
 from __future__ import annotations
 
-from ..codes import EventKind, MarginMode, Reason, Side
+from ..codes import AdlRanking, ContractKind, EventKind, MarginMode, Reason, Side
 from ..limits import MUL_DIV_DIVISOR_MAX
 from ..units import ONE_E8
-from .events import emit_margin_moved, emit_position, emit_wallet, new_event, touch, wallet_row
+from .bands import renew_band
+from .events import emit_margin_moved, emit_position, emit_wallet, new_event, touch_backing, wallet_row
 from .fills import apply_fill, closing_result
 from .fixed import mul_div_down
 from .jit import kernel, small
-from .margin import cumulative_split, isolated_share_e8, released_cost_e8, signed_value_e8, unrealized_pnl_e8
+from .margin import (
+    cumulative_split,
+    isolated_share_e8,
+    notional_e8,
+    released_cost_e8,
+    signed_value_e8,
+    unrealized_pnl_e8,
+)
+from .marks import other_leg
 from .matching import cancel_orders_of
 from .pockets import isolated_balance, pool_balance, pool_margin_balance_e8, position_upnl_e8
 from .schema import FUND_ACCOUNT, HOUSE_ACCOUNT, NO_ROW
 
 RATIO_MAX_E8 = 10 * ONE_E8
+PROFIT_RATE_MAX = 10_000  # ADL by profit × leverage counts a profit of at most 10,000 times the entry cost
+LEVERAGE_MAX = 1_000  # and an effective leverage of at most this
+COIN_WALLET_LEAST_E8 = ONE_E8 // 1_000  # ADL by profit × margin ratio counts a wallet of coin as at least this,
+COIN_PROFIT_MOST_E8 = 2**49  # and a profit in coin as at most this
 
 
 @small
@@ -29,32 +42,121 @@ def system_position(s, symbol, account):
 
 @kernel
 def hand_over(s, p, value_e8):
-    """Hand over all lots of a position at a signed value: the fund, then ADL, then the house (design: steps 4 and 5)."""
-    position = s.positions[p]
-    symbol = position.symbol
-    whole = abs(position.lots)
+    """Hand over all lots of a position at a signed value: the fund, then ADL, then its account's other leg, then the house.
+
+    Returns  the lots that the other leg closed.
+    """
+    whole = abs(s.positions[p].lots)
     done = _fund_lots(s, p, value_e8)
     if done > 0:
         _take_over(s, p, FUND_ACCOUNT, done, cumulative_split(value_e8, done, whole))
-    last_score = -2
-    last_account = -1
-    while done < whole:
-        c, score = _next_counterparty(s, p, last_score, last_account)
-        if c == NO_ROW:
-            break
-        last_score = score
-        last_account = s.positions[c].account
-        lots = _lots_borne(s, c, position.lots > 0, value_e8, done, whole)
-        if lots == 0:
-            event_edit = new_event(s, EventKind.ADL_SKIPPED, position.account, symbol)
-            event_edit.counterparty = last_account
-            continue
-        part = cumulative_split(value_e8, done + lots, whole) - cumulative_split(value_e8, done, whole)
-        _deleverage(s, p, c, lots, part)
-        done += lots
+    ranking = s.engine[0].adl_ranking
+    if ranking == AdlRanking.PRO_RATA:
+        done = _deleverage_pro_rata(s, p, value_e8, done, whole)
+    elif ranking != AdlRanking.NONE:
+        done = _deleverage_ranked(s, p, value_e8, done, whole)
+    netted = 0
+    if done < whole and ranking != AdlRanking.NONE:
+        c = other_leg(s, p)
+        if c != NO_ROW and s.positions[c].lots != 0:
+            netted = _deleverage_one(s, p, c, 0, whole - done, value_e8, done, whole, True)
+            done += netted
     if done < whole:
         part = value_e8 - cumulative_split(value_e8, done, whole)
         _take_over(s, p, HOUSE_ACCOUNT, whole - done, part)
+    return netted
+
+
+@kernel
+def _deleverage_ranked(s, p, value_e8, done, whole):
+    """Counterparties one after the other, each once and for all that it can bear. Returns the lots that are done."""
+    control = s.control.raw(0)
+    control.ranking_epoch += 1
+    while done < whole:
+        c, score = _next_counterparty(s, p)
+        if c == NO_ROW:
+            break
+        stamp = s.position_stamps.raw(c)
+        stamp.ranking_epoch = control.ranking_epoch
+        done += _deleverage_one(s, p, c, score, whole - done, value_e8, done, whole, True)
+    return done
+
+
+@kernel
+def _deleverage_pro_rata(s, p, value_e8, done, whole):
+    """Every counterparty by the size of its position, in order of creation; then, for what is left, all it can bear (F25).
+
+    Returns the lots that are done.
+    """
+    total = 0
+    c = s.symbols[s.positions[p].symbol].first_position
+    while c != NO_ROW:
+        if _is_counterparty(s, p, c):
+            total += abs(s.positions[c].lots)
+        c = s.positions[c].next_in_symbol
+    wanted = whole - done
+    if wanted > total:
+        wanted = total
+    seen = 0
+    c = s.symbols[s.positions[p].symbol].first_position
+    while c != NO_ROW:
+        following = s.positions[c].next_in_symbol
+        if _is_counterparty(s, p, c):
+            held = abs(s.positions[c].lots)
+            lots = cumulative_split(wanted, seen + held, total) - cumulative_split(wanted, seen, total)
+            seen += held
+            if lots > 0:
+                done += _deleverage_one(s, p, c, 0, lots, value_e8, done, whole, True)
+        c = following
+    c = s.symbols[s.positions[p].symbol].first_position
+    while c != NO_ROW and done < whole:
+        following = s.positions[c].next_in_symbol
+        if _is_counterparty(s, p, c):
+            done += _deleverage_one(s, p, c, 0, whole - done, value_e8, done, whole, False)
+        c = following
+    return done
+
+
+@kernel
+def _deleverage_one(s, p, c, score, most, value_e8, done, whole, is_told):
+    """Close what a counterparty can bear of at most `most` lots; ADL_SKIPPED when it is none and that is told. Returns them."""
+    lots = _lots_borne(s, p, c, most, value_e8, done, whole)
+    if lots > 0:
+        part = cumulative_split(value_e8, done + lots, whole) - cumulative_split(value_e8, done, whole)
+        _deleverage(s, p, c, score, lots, part)
+    elif is_told:
+        part = cumulative_split(value_e8, done + 1, whole) - cumulative_split(value_e8, done, whole)
+        _emit_skipped(s, p, c, score, part)
+    return lots
+
+
+@kernel
+def _emit_skipped(s, p, c, score, value_e8):
+    """A counterparty that cannot bear even one lot, and what that lot at `value_e8` would have left of what backs it."""
+    position = s.positions[p]
+    other = s.positions[c]
+    exchanged = value_e8
+    if position.lots < 0:
+        exchanged = -value_e8
+    realized, _ = closing_result(other.entry_cost_e8, other.lots, 1, exchanged)
+    event_edit = new_event(s, EventKind.ADL_SKIPPED, position.account, position.symbol)
+    event_edit.counterparty = other.account
+    event_edit.margin_mode = other.margin_mode
+    event_edit.position_side = other.position_side
+    event_edit.lots = other.lots
+    event_edit.value_e8 = value_e8
+    event_edit.amount_e8 = realized
+    event_edit.balance_e8 = _borne_balance_e8(s, p, c, 1, exchanged)
+    event_edit.rate_e8 = score
+
+
+@kernel
+def _is_counterparty(s, p, c):
+    """Whether a position stands against a liquidated one and may be deleveraged: houses, the fund and the account itself not."""
+    position = s.positions[p]
+    other = s.positions[c]
+    is_opposite = (position.lots > 0 and other.lots < 0) or (position.lots < 0 and other.lots > 0)
+    return is_opposite and other.is_house == 0 and other.account != position.account
 
 
 @kernel
@@ -95,6 +197,7 @@ def _close_liquidated(s, p, lots, value_e8, reason):
         position_edit.lots -= lots
     else:
         position_edit.lots += lots
+    renew_band(s, p)
     asset = s.symbols[position_edit.symbol].asset
     if position_edit.margin_mode == MarginMode.ISOLATED:
         position_edit.isolated_wallet_e8 += realized
@@ -119,6 +222,7 @@ def _take_over(s, p, taker, lots, value_e8):
     if position.lots < 0:
         signed = -lots
     event_edit = new_event(s, EventKind.TAKEOVER, position.account, symbol)
+    event_edit.position_side = position.position_side
     event_edit.counterparty = taker
     event_edit.lots = signed
     event_edit.value_e8 = value_e8
@@ -126,7 +230,10 @@ def _take_over(s, p, taker, lots, value_e8):
     interest = _long_lots(position.lots) + _long_lots(s.positions[t].lots)
     _close_liquidated(s, p, lots, value_e8, Reason.TAKEOVER)
     realized = _add_lots(s, t, signed, value_e8)
+    event_edit.amount_e8 = realized
     symbol_edit = s.symbols.edit(symbol)
+    if taker == FUND_ACCOUNT:
+        event_edit.balance_e8 = pool_margin_balance_e8(s, FUND_ACCOUNT, symbol_edit.asset)
     symbol_edit.open_interest_lots += _long_lots(position.lots) + _long_lots(s.positions[t].lots) - interest
     emit_position(s, t)
     emit_wallet(
@@ -176,7 +283,7 @@ def _add_lots(s, t, signed_lots, value_e8):
 
 @kernel
 def _score_e8(s, c):
-    """ADL score of a position (F21); −1 without profit."""
+    """ADL score of a position by the rulebook's ranking (F21, F24); −1 without profit."""
     position = s.positions[c]
     upnl = position_upnl_e8(s, c)
     if upnl <= 0:
@@ -188,8 +295,17 @@ def _score_e8(s, c):
     else:
         wallet = s.wallets[wallet_row(s, position.account, asset)].cross_wallet_e8
         balance, maintenance = pool_balance(s, position.account, asset)
-    if wallet < ONE_E8:
-        wallet = ONE_E8
+    if s.engine[0].adl_ranking == AdlRanking.PNL_TIMES_LEVERAGE:
+        return _leverage_score_e8(s, c, upnl, balance)
+    least = ONE_E8
+    if s.symbols[position.symbol].contract_kind == ContractKind.INVERSE:
+        least = COIN_WALLET_LEAST_E8
+        if upnl > COIN_PROFIT_MOST_E8:
+            upnl = COIN_PROFIT_MOST_E8
+    if wallet < least:
+        wallet = least
+    if wallet > MUL_DIV_DIVISOR_MAX:
+        wallet = MUL_DIV_DIVISOR_MAX  # profits may lift a wallet above what may be deposited
     if balance <= 0:
         return 0
     if balance > MUL_DIV_DIVISOR_MAX:
@@ -201,19 +317,39 @@ def _score_e8(s, c):
 
 
 @kernel
-def _next_counterparty(s, p, last_score, last_account):
-    """(position, score) of the best-ranked counterparty after (last_score, last_account); last_score −2 = the first."""
+def _leverage_score_e8(s, c, upnl, balance):
+    """Profit rate on the entry cost × effective leverage (F24); upnl > 0."""
+    if balance <= 0:
+        return 0
+    position = s.positions[c]
+    symbol = s.symbols[position.symbol]
+    cost = abs(position.entry_cost_e8)
+    if cost < 1:
+        cost = 1
+    profit_rate = PROFIT_RATE_MAX * ONE_E8
+    if upnl // cost < PROFIT_RATE_MAX:
+        profit_rate = mul_div_down(upnl, ONE_E8, cost)
+    notional = notional_e8(symbol.contract_kind, position.lots, symbol.step_e8, symbol.mark_e8)
+    leverage = LEVERAGE_MAX * ONE_E8
+    if balance > MUL_DIV_DIVISOR_MAX:
+        balance = MUL_DIV_DIVISOR_MAX
+    if notional // balance < LEVERAGE_MAX:
+        leverage = mul_div_down(notional, ONE_E8, balance)
+    return mul_div_down(profit_rate, leverage, ONE_E8)
+
+
+@kernel
+def _next_counterparty(s, p):
+    """(position, score) of the best-ranked counterparty that had no turn in this handover; NO_ROW when all had one."""
     position = s.positions[p]
     best = NO_ROW
     best_score = 0
     c = s.symbols[position.symbol].first_position
     while c != NO_ROW:
         other = s.positions[c]
-        is_opposite = (position.lots > 0 and other.lots < 0) or (position.lots < 0 and other.lots > 0)
-        if is_opposite and other.is_house == 0 and other.account != position.account:
+        if _is_counterparty(s, p, c) and s.position_stamps[c].ranking_epoch != s.control[0].ranking_epoch:
             score = _score_e8(s, c)
-            is_after = last_score == -2 or score < last_score or (score == last_score and other.account > last_account)
-            if is_after and (
+            if (
                 best == NO_ROW
                 or score > best_score
                 or (score == best_score and other.account < s.positions[best].account)
@@ -225,13 +361,29 @@ def _next_counterparty(s, p, last_score, last_account):
 
 
 @kernel
-def _is_borne(s, c, lots, exchanged_e8):
-    """Whether a counterparty can close `lots` for a value and keep what backs it ≥ 0."""
+def _borne_balance_e8(s, p, c, lots, exchanged_e8):
+    """What closing `lots` of p's for a value leaves of what backs a counterparty c: it is borne when this is ≥ 0.
+
+    Isolated: the share of the wallet + realized PnL; cross: the pool's margin balance at mark afterwards, in which both
+    legs count where p stands in the same pool.
+    """
+    position = s.positions[c]
+    if position.margin_mode == MarginMode.ISOLATED:
+        realized, _ = closing_result(position.entry_cost_e8, position.lots, lots, exchanged_e8)
+        return isolated_share_e8(position.isolated_wallet_e8, lots, abs(position.lots)) + realized
+    balance = pool_margin_balance_e8(s, position.account, s.symbols[position.symbol].asset)
+    balance += _pool_change_e8(s, c, lots, exchanged_e8)
+    if position.account == s.positions[p].account:
+        balance += _pool_change_e8(s, p, lots, exchanged_e8)
+    return balance
+
+
+@kernel
+def _pool_change_e8(s, c, lots, exchanged_e8):
+    """What closing `lots` of a cross position for a value does to its pool's margin balance at mark."""
     position = s.positions[c]
     symbol = s.symbols[position.symbol]
     realized, released = closing_result(position.entry_cost_e8, position.lots, lots, exchanged_e8)
-    if position.margin_mode == MarginMode.ISOLATED:
-        return isolated_share_e8(position.isolated_wallet_e8, lots, abs(position.lots)) + realized >= 0
     rest = position.lots + lots
     if position.lots > 0:
         rest = position.lots - lots
@@ -241,13 +393,12 @@ def _is_borne(s, c, lots, exchanged_e8):
     after = unrealized_pnl_e8(
         symbol.contract_kind, rest, symbol.step_e8, position.entry_cost_e8 - released, symbol.mark_e8
     )
-    return pool_margin_balance_e8(s, position.account, symbol.asset) + realized + after - before >= 0
+    return realized + after - before
 
 
 @kernel
-def _lots_borne(s, c, liquidated_is_long, value_e8, done, whole):
-    """The most lots, of those still to hand over, that a counterparty can bear."""
-    most = whole - done
+def _lots_borne(s, p, c, most, value_e8, done, whole):
+    """The most lots, at most `most` of those still to hand over, that a counterparty can bear."""
     if abs(s.positions[c].lots) < most:
         most = abs(s.positions[c].lots)
     before = cumulative_split(value_e8, done, whole)
@@ -258,9 +409,9 @@ def _lots_borne(s, c, liquidated_is_long, value_e8, done, whole):
         if enough == 0 and too_many == most + 1:
             lots = most
         exchanged = cumulative_split(value_e8, done + lots, whole) - before
-        if not liquidated_is_long:
+        if s.positions[p].lots < 0:
             exchanged = -exchanged
-        if _is_borne(s, c, lots, exchanged):
+        if _borne_balance_e8(s, p, c, lots, exchanged) >= 0:
             enough = lots
         else:
             too_many = lots
@@ -268,7 +419,7 @@ def _lots_borne(s, c, liquidated_is_long, value_e8, done, whole):
 
 
 @kernel
-def _deleverage(s, p, c, lots, value_e8):
+def _deleverage(s, p, c, score, lots, value_e8):
     """Close `lots` of a liquidated position against a counterparty at a signed value."""
     position = s.positions[p]
     symbol = position.symbol
@@ -283,16 +434,22 @@ def _deleverage(s, p, c, lots, value_e8):
         signed = -lots
     event_edit = new_event(s, EventKind.ADL, position.account, symbol)
     event_edit.counterparty = counterparty
+    event_edit.margin_mode = s.positions[c].margin_mode
+    event_edit.position_side = s.positions[c].position_side
     event_edit.lots = signed
     event_edit.value_e8 = value_e8
+    event_edit.balance_e8 = _borne_balance_e8(s, p, c, lots, exchanged)
+    event_edit.rate_e8 = score
     symbol_edit = s.symbols.edit(symbol)
     symbol_edit.open_interest_lots -= lots
     _close_liquidated(s, p, lots, value_e8, Reason.ADL)
-    _, moved, to_cross = apply_fill(s, c, side, lots, 0, exchanged, 0, False)
+    realized, moved, to_cross = apply_fill(s, c, side, lots, 0, exchanged, 0, False)
+    event_edit.amount_e8 = realized
     emit_margin_moved(s, c, Reason.ISOLATED_CLOSE, moved)
     emit_position(s, c)
     asset = symbol_edit.asset
     emit_wallet(
         s, counterparty, asset, Reason.ADL, to_cross, s.wallets[wallet_row(s, counterparty, asset)].cross_wallet_e8
     )
-    touch(s, counterparty)
+    renew_band(s, c)
+    touch_backing(s, c)

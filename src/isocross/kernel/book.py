@@ -4,16 +4,16 @@ Responsible for: a skip list of levels per symbol and side, first-in-first-out q
 and their lists (queue, position, symbol). Must not: know money, margin or why an order comes or goes.
 
 Levels are sorted best first by `sort_key` (price for asks, −price for bids). A level's tower height follows from its
-key, not from a counter, so equal books have equal links. Level rows 2·symbol and 2·symbol + 1 are the heads of the
+key, not from a counter, so equal books have equal links. A link repeats the key it leads to, so a descent reads links alone. Level rows 2·symbol and 2·symbol + 1 are the heads of the
 bid and the ask side. Every write goes through an edit view; a free row is zeroed and chained.
 """
 
 from __future__ import annotations
 
-from ..codes import Side
+from ..codes import OrderType, Side
 from .events import emit_book_level
 from .jit import kernel, small
-from .schema import LINK_HEIGHT, NO_ROW
+from .schema import KEY_NEVER, LINK_HEIGHT, NO_ROW
 
 _HASH_FACTOR = 2_654_435_761
 _LOW_30 = 2**30 - 1
@@ -63,12 +63,12 @@ def find_level(s, symbol, side, price_ticks):
     level = side_head(symbol, side)
     height = LINK_HEIGHT - 1
     while height >= 0:
-        following = next_level(s, level, height)
-        while following != NO_ROW and s.levels[following].sort_key < key:
-            level = following
-            following = next_level(s, level, height)
-        if following != NO_ROW and s.levels[following].sort_key == key:
-            return following
+        link = s.level_links[level * LINK_HEIGHT + height]
+        while link.next_key < key:
+            level = link.next_level
+            link = s.level_links[level * LINK_HEIGHT + height]
+        if link.next_key == key:
+            return link.next_level
         height -= 1
     return NO_ROW
 
@@ -86,19 +86,21 @@ def _level_at(s, symbol, side, price_ticks):
     level = side_head(symbol, side)
     height = LINK_HEIGHT - 1
     while height >= 0:
-        following = next_level(s, level, height)
-        while following != NO_ROW and s.levels[following].sort_key < key:
-            level = following
-            following = next_level(s, level, height)
+        link = s.level_links[level * LINK_HEIGHT + height]
+        while link.next_key < key:
+            level = link.next_level
+            link = s.level_links[level * LINK_HEIGHT + height]
         if height < tower:
             if new == NO_ROW:
-                if following != NO_ROW and s.levels[following].sort_key == key:
-                    return following
+                if link.next_key == key:
+                    return link.next_level
                 new = _new_level_row(s, key, price_ticks)
             own_edit = s.level_links.edit(new * LINK_HEIGHT + height)
-            own_edit.next_level = following
+            own_edit.next_level = link.next_level
+            own_edit.next_key = link.next_key
             before_edit = s.level_links.edit(level * LINK_HEIGHT + height)
             before_edit.next_level = new
+            before_edit.next_key = key
         height -= 1
     return new
 
@@ -133,16 +135,18 @@ def _remove_level(s, symbol, side, gone):
     level = side_head(symbol, side)
     height = LINK_HEIGHT - 1
     while height >= 0:
-        following = next_level(s, level, height)
-        while following != NO_ROW and s.levels[following].sort_key < key:
-            level = following
-            following = next_level(s, level, height)
+        link = s.level_links[level * LINK_HEIGHT + height]
+        while link.next_key < key:
+            level = link.next_level
+            link = s.level_links[level * LINK_HEIGHT + height]
         if height < tower:
-            assert following == gone
+            assert link.next_level == gone
             before_edit = s.level_links.edit(level * LINK_HEIGHT + height)
-            before_edit.next_level = next_level(s, gone, height)
             own_edit = s.level_links.edit(gone * LINK_HEIGHT + height)
+            before_edit.next_level = own_edit.next_level
+            before_edit.next_key = own_edit.next_key
             own_edit.next_level = NO_ROW
+            own_edit.next_key = KEY_NEVER
         height -= 1
     counters_edit = s.counters.edit(0)
     counters_edit.level_count -= 1
@@ -154,10 +158,18 @@ def _remove_level(s, symbol, side, gone):
 
 
 @kernel
-def enter_queue(s, o):
-    """Put an order at the back of the queue of its price and emit the level."""
+def level_of(s, o):
+    """The level at an order's price, made when there is none; the order at its end is brought near."""
+    order = s.orders[o]
+    level = _level_at(s, order.symbol, order.side, order.price_ticks)
+    s.orders.fetch(s.levels[level].last_order)
+    return level
+
+
+@kernel
+def enter_queue(s, o, level):
+    """Put an order at the back of the queue of the level at its price and emit the level."""
     order_edit = s.orders.edit(o)
-    level = _level_at(s, order_edit.symbol, order_edit.side, order_edit.price_ticks)
     level_edit = s.levels.edit(level)
     last = level_edit.last_order
     order_edit.level = level
@@ -233,7 +245,8 @@ def new_order_row(s):
     order_edit.prev_in_queue = NO_ROW
     order_edit.next_in_position = NO_ROW
     order_edit.prev_in_position = NO_ROW
-    order_edit.ladder_stamp = 0
+    order_edit.extreme_ticks = 0
+    order_edit.callback_rate_e8 = 0
     order_edit.side = 0
     order_edit.order_type = 0
     order_edit.time_in_force = 0
@@ -242,6 +255,10 @@ def new_order_row(s):
     order_edit.is_close_position = 0
     order_edit.self_trade_prevention = 0
     order_edit.is_conditional = 0
+    order_edit.is_ladder = 0
+    order_edit.is_kept = 0
+    order_edit.is_price_protected = 0
+    order_edit.is_held = 0
     return o
 
 
@@ -280,6 +297,8 @@ def link_order(s, o):
     else:
         settings_edit.order_count += 1
     _map_insert(s, order_edit.order_id, o)
+    if order_edit.client_id_hash != 0:
+        _client_map_insert(s, order_edit.account, order_edit.client_id_hash, o)
 
 
 @kernel
@@ -309,11 +328,13 @@ def unlink_order(s, o):
     else:
         settings_edit.order_count -= 1
     _map_remove(s, order_edit.order_id)
+    if order_edit.client_id_hash != 0:
+        _client_map_remove(s, order_edit.account, order_edit.client_id_hash, o)
 
 
 @kernel
-def link_conditional(s, o):
-    """Put a conditional at the head of its symbol's list."""
+def link_trailing(s, o):
+    """Put a trailing stop at the head of its symbol's list."""
     order_edit = s.orders.edit(o)
     symbol_edit = s.symbols.edit(order_edit.symbol)
     after = symbol_edit.first_conditional
@@ -326,9 +347,11 @@ def link_conditional(s, o):
 
 
 @kernel
-def unlink_conditional(s, o):
-    """Undo link_conditional."""
+def unlink_trailing(s, o):
+    """Undo link_trailing; nothing for any other order."""
     order_edit = s.orders.edit(o)
+    if order_edit.order_type != OrderType.TRAILING_STOP_MARKET:
+        return
     before = order_edit.prev_in_queue
     after = order_edit.next_in_queue
     if before == NO_ROW:
@@ -345,7 +368,7 @@ def unlink_conditional(s, o):
 
 
 @small
-def _home_cell(order_id, mask):
+def home_cell(order_id, mask):
     """Where an order id belongs in the map: consecutive commands are neighbors."""
     return ((order_id >> 10) + (order_id & 1023) * 7919) & mask
 
@@ -356,7 +379,7 @@ def find_order(s, order_id):
     if order_id <= 0:
         return NO_ROW
     mask = len(s.order_map) - 1
-    cell = _home_cell(order_id, mask)
+    cell = home_cell(order_id, mask)
     while True:
         key = s.order_map[cell].key
         if key == order_id:
@@ -370,7 +393,7 @@ def find_order(s, order_id):
 def _map_insert(s, order_id, o):
     """The caller keeps the map at most half full (state.py) and ids unique."""
     mask = len(s.order_map) - 1
-    cell = _home_cell(order_id, mask)
+    cell = home_cell(order_id, mask)
     while s.order_map[cell].key != 0:
         assert s.order_map[cell].key != order_id
         cell = (cell + 1) & mask
@@ -383,14 +406,14 @@ def _map_insert(s, order_id, o):
 def _map_remove(s, order_id):
     """Remove a key and close the gap, so that the map never holds tombstones."""
     mask = len(s.order_map) - 1
-    cell = _home_cell(order_id, mask)
+    cell = home_cell(order_id, mask)
     while s.order_map[cell].key != order_id:
         assert s.order_map[cell].key != 0
         cell = (cell + 1) & mask
     gap = cell
     cell = (cell + 1) & mask
     while s.order_map[cell].key != 0:
-        home = _home_cell(s.order_map[cell].key, mask)
+        home = home_cell(s.order_map[cell].key, mask)
         if ((cell - home) & mask) >= ((cell - gap) & mask):
             gap_edit = s.order_map.edit(gap)
             gap_edit.key = s.order_map[cell].key
@@ -398,6 +421,64 @@ def _map_remove(s, order_id):
             gap = cell
         cell = (cell + 1) & mask
     gap_edit = s.order_map.edit(gap)
+    gap_edit.key = 0
+    gap_edit.row = 0
+
+
+@small
+def _client_home(account, client_id_hash, mask):
+    """Where a client id of an account belongs in the map: accounts that count from 1 alike do not meet."""
+    low = (client_id_hash ^ (client_id_hash >> 30)) & _LOW_30
+    mixed = (low + account * _HASH_FACTOR) & _LOW_30
+    return ((mixed * _HASH_FACTOR) >> 18) & mask
+
+
+@kernel
+def find_client_order(s, account, client_id_hash):
+    """Row of the open order, conditionals included, of an account with a client id; NO_ROW when there is none."""
+    if client_id_hash == 0:
+        return NO_ROW
+    mask = len(s.client_map) - 1
+    cell = _client_home(account, client_id_hash, mask)
+    while s.client_map[cell].key != 0:
+        o = s.client_map[cell].row
+        if s.client_map[cell].key == client_id_hash and s.orders[o].account == account:
+            return o
+        cell = (cell + 1) & mask
+    return NO_ROW
+
+
+@kernel
+def _client_map_insert(s, account, client_id_hash, o):
+    """The caller has made sure that the account has no open order of this client id."""
+    mask = len(s.client_map) - 1
+    cell = _client_home(account, client_id_hash, mask)
+    while s.client_map[cell].key != 0:
+        cell = (cell + 1) & mask
+    cell_edit = s.client_map.edit(cell)
+    cell_edit.key = client_id_hash
+    cell_edit.row = o
+
+
+@kernel
+def _client_map_remove(s, account, client_id_hash, o):
+    """Remove the cell of an order and close the gap."""
+    mask = len(s.client_map) - 1
+    cell = _client_home(account, client_id_hash, mask)
+    while s.client_map[cell].row != o or s.client_map[cell].key != client_id_hash:
+        assert s.client_map[cell].key != 0
+        cell = (cell + 1) & mask
+    gap = cell
+    cell = (cell + 1) & mask
+    while s.client_map[cell].key != 0:
+        home = _client_home(s.orders[s.client_map[cell].row].account, s.client_map[cell].key, mask)
+        if ((cell - home) & mask) >= ((cell - gap) & mask):
+            gap_edit = s.client_map.edit(gap)
+            gap_edit.key = s.client_map[cell].key
+            gap_edit.row = s.client_map[cell].row
+            gap = cell
+        cell = (cell + 1) & mask
+    gap_edit = s.client_map.edit(gap)
     gap_edit.key = 0
     gap_edit.row = 0
 

@@ -1,7 +1,7 @@
 """Commands: one handler per command kind: check everything, then change everything.
 
-Responsible for: accounts and money, settings, prices, the house ladder, funding; the checks of each in the order of
-codes.Refusal. Must not: judge or liquidate (engine.py runs the tail), match, hold a formula.
+Responsible for: accounts and money, prices, the house ladder, funding; the checks of each in the order of codes.Refusal.
+Must not: set what an account chooses (settings.py), judge or liquidate (engine.py runs the tail), match, hold a formula.
 A handler returns a Refusal; past the line marked "nothing refuses below" it returns NONE.
 """
 
@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from ..codes import (
     EventKind,
+    FundingPrice,
     IsolatedFundingSource,
     MarginMode,
+    MarkPrice,
     OrderType,
     PositionSide,
     Reason,
@@ -18,35 +20,37 @@ from ..codes import (
     SelfTradePrevention,
     Side,
     TimeInForce,
+    ValueSource,
 )
 from ..limits import (
     ACCOUNTS_MAX,
     LADDER_LEVELS_MAX,
     NET_DEPOSITS_MAX_E8,
     ORDER_IDS_PER_COMMAND,
+    RATE_COMPUTED,
     WALLET_MAX_E8,
 )
 from ..units import ONE_E8
 from .book import find_level, find_order
-from .events import emit_book_level, emit_margin_moved, emit_position, emit_wallet, new_event, touch, wallet_row
+from .events import (
+    emit_book_level,
+    emit_position,
+    emit_wallet,
+    new_event,
+    touch_backing,
+    touch_pools,
+    wallet_row,
+)
 from .fixed import mul_div_down
 from .jit import kernel, small
-from .margin import funding_payment_e8, funding_receipt_e8, notional_e8, requirement_lots, value_down_e8, value_up_e8
-from .matching import cancel_orders_of, cancel_resting
-from .orders import is_symbol, is_user_account, ladder_price_ticks, notional_cap_e8, place
-from .pockets import (
-    available_e8,
-    default_margin_mode,
-    find_settings,
-    margin_held_e8,
-    max_add_margin_e8,
-    max_remove_margin_e8,
-    max_withdraw_e8,
-    own_margin_e8,
-    position_row,
-    settings_of,
-)
+from .judge import suspend_promises
+from .margin import funding_payment_e8, funding_receipt_e8, value_down_e8, value_up_e8
+from .matching import cancel_orders_of, cancel_resting, end_order
+from .orders import is_symbol, is_user_account, ladder_price_ticks, place
+from .pockets import available_e8, find_settings, max_withdraw_e8, settings_of
+from .premium import computed_mark_e8, computed_rate_e8, emit_prices, forget_samples, renew_mark, take_samples
 from .schema import FIRST_USER_ACCOUNT, FUND_ACCOUNT, HOUSE_ACCOUNT, NO_ROW
+from .timers import account_of_countdown, countdown_name, set_timer, symbol_of_countdown
 
 SPREAD_MAX_E8 = ONE_E8 // 2
 SCALE_MAX_E8 = 100 * ONE_E8
@@ -128,7 +132,7 @@ def _transfer(s, account, asset, amount, reason):
     wallet_edit = s.wallets.edit(wallet_row(s, account, asset))
     wallet_edit.cross_wallet_e8 += amount
     emit_wallet(s, account, asset, reason, amount, wallet_edit.cross_wallet_e8)
-    touch(s, account)
+    touch_pools(s, account)
 
 
 @kernel
@@ -148,117 +152,47 @@ def cancel_all(s, account, symbol):
 
 
 @kernel
-def set_leverage(s, account, symbol, leverage):
-    """Leverage of an account in a symbol. Moves no money."""
+def countdown_cancel(s, account, symbol, expire_ms):
+    """Have the resting orders of an account in a symbol cancelled at a time, unless this is said again before; 0: never."""
     if not is_user_account(s, account):
         return Refusal.UNKNOWN_ACCOUNT
     if not is_symbol(s, symbol):
         return Refusal.UNKNOWN_SYMBOL
-    row = s.symbols[symbol]
-    top = s.brackets[row.first_bracket].leverage_max
-    if leverage < 1 or leverage > top or leverage > s.engine[0].leverage_max:
-        return Refusal.LEVERAGE_OUT_OF_RANGE
-    settings = find_settings(s, account, symbol)
-    mode = default_margin_mode(s, settings)
-    p = position_row(s, settings, PositionSide.BOTH, mode)
-    if p != NO_ROW and s.accounts[account].is_house == 0:
-        position = s.positions[p]
-        needed = requirement_lots(position.lots, position.bid_lots, position.ask_lots)
-        required = notional_e8(row.contract_kind, needed, row.step_e8, row.mark_e8)
-        if required > notional_cap_e8(s, symbol, leverage):
-            return Refusal.LEVERAGE_ABOVE_BRACKET
-        if leverage < position.leverage:
-            if mode == MarginMode.ISOLATED and position.lots != 0:
-                return Refusal.LEVERAGE_LOWERED_WITH_ISOLATED_POSITION
-            rise = margin_held_e8(
-                s, position, leverage, position.lots, position.bid_lots, position.ask_lots, position.open_loss_e8
-            ) - own_margin_e8(s, p)
-            available, _ = available_e8(s, account, row.asset)
-            if rise > available:
-                return Refusal.LEVERAGE_MARGIN_INSUFFICIENT
+    if expire_ms != 0 and expire_ms <= s.counters[0].time_ms:
+        return Refusal.EXPIRY_NOT_AHEAD
     # ---- nothing refuses below ----
-    settings = settings_of(s, account, symbol)
-    settings_edit = s.settings.edit(settings)
-    settings_edit.leverage = leverage
-    _set_position_leverage(s, settings_edit.both_cross, leverage)
-    _set_position_leverage(s, settings_edit.both_isolated, leverage)
-    event_edit = new_event(s, EventKind.LEVERAGE_SET, account, symbol)
-    event_edit.leverage = leverage
+    countdown_edit = s.countdowns.edit(settings_of(s, account, symbol))
+    countdown_edit.due_ms = expire_ms
+    if expire_ms != 0:
+        set_timer(s, expire_ms, countdown_name(account, symbol))
+    event_edit = new_event(s, EventKind.COUNTDOWN_SET, account, symbol)
+    event_edit.value_e8 = expire_ms
     return Refusal.NONE
 
 
 @kernel
-def _set_position_leverage(s, p, leverage):
-    if p != NO_ROW:
-        position_edit = s.positions.edit(p)
-        position_edit.leverage = leverage
+def come_due(s, name):
+    """A timer is due: its order expires, or the orders of its countdown are cancelled."""
+    if name > 0:
+        end_order(s, find_order(s, name), EventKind.EXPIRED, Reason.TIME)
+        return
+    account = account_of_countdown(name)
+    symbol = symbol_of_countdown(name)
+    countdown_edit = s.countdowns.edit(find_settings(s, account, symbol))
+    countdown_edit.due_ms = 0
+    p = s.accounts[account].first_position
+    while p != NO_ROW:
+        if s.positions[p].symbol == symbol:
+            cancel_orders_of(s, p, Reason.TIME)
+        p = s.positions[p].next_in_account
 
 
 @kernel
-def set_margin_mode(s, account, symbol, mode):
-    """The mode of the next position in a symbol: only while it is flat and orderless there."""
-    if not is_user_account(s, account):
-        return Refusal.UNKNOWN_ACCOUNT
-    if not is_symbol(s, symbol):
-        return Refusal.UNKNOWN_SYMBOL
-    if mode != MarginMode.CROSS and mode != MarginMode.ISOLATED:
-        return Refusal.MARGIN_MODE_UNKNOWN
-    settings = find_settings(s, account, symbol)
-    current = default_margin_mode(s, settings)
-    if s.accounts[account].is_house != 0:
-        current = MarginMode.CROSS
-        if mode != current:
-            return Refusal.NOT_SUPPORTED
-    if current == mode:
-        return Refusal.MARGIN_MODE_UNCHANGED
-    if settings != NO_ROW:
-        if s.settings[settings].order_count != 0 or s.settings[settings].conditional_count != 0:
-            return Refusal.MARGIN_MODE_HAS_ORDERS
-        p = position_row(s, settings, PositionSide.BOTH, current)
-        if p != NO_ROW and s.positions[p].lots != 0:
-            return Refusal.MARGIN_MODE_HAS_POSITION
-    # ---- nothing refuses below ----
-    settings_edit = s.settings.edit(settings_of(s, account, symbol))
-    settings_edit.margin_mode = mode
-    event_edit = new_event(s, EventKind.MARGIN_MODE_SET, account, symbol)
-    event_edit.margin_mode = mode
-    return Refusal.NONE
-
-
-@kernel
-def move_margin(s, account, symbol, amount, is_add):
-    """Add to or remove from the isolated wallet of an open position (F14)."""
-    if not is_user_account(s, account):
-        return Refusal.UNKNOWN_ACCOUNT
-    if not is_symbol(s, symbol):
-        return Refusal.UNKNOWN_SYMBOL
-    if amount < 1:
-        return Refusal.AMOUNT_NOT_POSITIVE
-    settings = find_settings(s, account, symbol)
-    if default_margin_mode(s, settings) != MarginMode.ISOLATED:
-        return Refusal.MARGIN_NOT_ISOLATED
-    p = position_row(s, settings, PositionSide.BOTH, MarginMode.ISOLATED)
-    if p == NO_ROW or s.positions[p].lots == 0:
-        return Refusal.MARGIN_NO_POSITION
-    asset = s.symbols[symbol].asset
-    if is_add:
-        if amount > max_add_margin_e8(s, account, asset):
-            return Refusal.MARGIN_ADD_TOO_LARGE
-    elif amount > max_remove_margin_e8(s, p):
-        return Refusal.MARGIN_REMOVE_TOO_LARGE
-    # ---- nothing refuses below ----
-    reason = Reason.ADD_MARGIN
-    if not is_add:
-        amount = -amount
-        reason = Reason.REMOVE_MARGIN
-    position_edit = s.positions.edit(p)
-    position_edit.isolated_wallet_e8 += amount
-    wallet_edit = s.wallets.edit(wallet_row(s, account, asset))
-    wallet_edit.cross_wallet_e8 -= amount
-    emit_margin_moved(s, p, reason, amount)
-    emit_position(s, p)
-    emit_wallet(s, account, asset, reason, -amount, wallet_edit.cross_wallet_e8)
-    touch(s, account)
+def advance_clock(s):
+    """Time passes: every computed mark is what it now is."""
+    new_event(s, EventKind.CLOCK, NO_ROW, NO_ROW)
+    for symbol in range(s.engine[0].symbol_count):
+        renew_mark(s, symbol)
     return Refusal.NONE
 
 
@@ -278,17 +212,28 @@ def prices(s, first, count):
         highest = s.symbols[record.symbol].price_max_e8
         if record.index_e8 > highest or record.mark_e8 > highest:
             return Refusal.PRICE_TOO_LARGE
+    for i in range(first, first + count):
+        record = s.commands[i]
+        lowest = s.symbols[record.symbol].price_min_e8
+        if record.index_e8 < lowest or (record.mark_e8 != 0 and record.mark_e8 < lowest):
+            return Refusal.PRICE_TOO_SMALL
     # ---- nothing refuses below ----
     for i in range(first, first + count):
         record = s.commands[i]
+        take_samples(s, record.symbol)
         symbol_edit = s.symbols.edit(record.symbol)
         symbol_edit.index_e8 = record.index_e8
         symbol_edit.mark_e8 = record.mark_e8
+        source = ValueSource.GIVEN
         if record.mark_e8 == 0:
             symbol_edit.mark_e8 = record.index_e8
-        event_edit = new_event(s, EventKind.PRICES, NO_ROW, record.symbol)
-        event_edit.index_e8 = symbol_edit.index_e8
-        event_edit.mark_e8 = symbol_edit.mark_e8
+            if s.engine[0].mark_price == MarkPrice.MEDIAN:
+                symbol_edit.mark_e8 = computed_mark_e8(s, record.symbol)
+                source = ValueSource.COMPUTED
+        if s.pricing[record.symbol].is_mark_computed != source:
+            pricing_edit = s.pricing.edit(record.symbol)
+            pricing_edit.is_mark_computed = source
+        emit_prices(s, record.symbol, source)
     return Refusal.NONE
 
 
@@ -309,9 +254,9 @@ def _ladder_level(s, symbol, side, k, mid_e8, half_spread, spacing, level_notion
     if offset >= ONE_E8:
         return 0, 0
     price = ladder_price_ticks(s, symbol, side, mid_e8, offset)
-    if price < 1:
-        return 0, 0
     row = s.symbols[symbol]
+    if price < row.price_min_ticks:
+        return 0, 0
     lot_value = value_up_e8(row.contract_kind, row.step_e8, mid_e8)
     lots = mul_div_down(level_notional_e8 * (k + 1), scale_e8, ONE_E8) // lot_value
     if lots > row.lots_max:
@@ -334,7 +279,7 @@ def _find_ladder_order(s, symbol, side, price):
     o = s.levels[level].first_order
     while o != NO_ROW:
         order = s.orders[o]
-        if order.account == HOUSE_ACCOUNT and order.ladder_stamp != 0:
+        if order.account == HOUSE_ACCOUNT and order.is_ladder != 0:
             return o
         o = order.next_in_queue
     return NO_ROW
@@ -375,20 +320,28 @@ def quote(s, sequence, symbol, mid_e8, half_spread, spacing, level_notional_e8, 
         return Refusal.PRICE_NOT_POSITIVE
     if mid_e8 > row.price_max_e8:
         return Refusal.PRICE_TOO_LARGE
+    if mid_e8 < row.price_min_e8:
+        return Refusal.PRICE_TOO_SMALL
     # ---- nothing refuses below ----
+    mark_before = row.mark_e8
+    renew_mark(s, symbol)
+    if s.symbols[symbol].mark_e8 != mark_before:
+        suspend_promises(s, symbol)
     for side in range(Side.BUY, Side.SELL + 1):
         for k in range(level_count):
             price, lots = _ladder_level(s, symbol, side, k, mid_e8, half_spread, spacing, level_notional_e8, scale_e8)
             if price != 0:
                 o = _find_ladder_order(s, symbol, side, price)
                 if o != NO_ROW:
-                    _keep_ladder_order(s, o, lots, sequence)
+                    _keep_ladder_order(s, o, lots)
     house = s.positions[2 * symbol + HOUSE_ACCOUNT]
     o = house.first_order
     while o != NO_ROW:
         following = s.orders[o].next_in_position
-        stamp = s.orders[o].ladder_stamp
-        if stamp != 0 and stamp != sequence:
+        if s.orders[o].is_kept != 0:
+            order_edit = s.orders.edit(o)
+            order_edit.is_kept = 0
+        elif s.orders[o].is_ladder != 0:
             cancel_resting(s, o, Reason.QUOTE)
         o = following
     for side in range(Side.BUY, Side.SELL + 1):
@@ -409,17 +362,18 @@ def quote(s, sequence, symbol, mid_e8, half_spread, spacing, level_notional_e8, 
                     0,
                     SelfTradePrevention.EXPIRE_MAKER,
                     PositionSide.BOTH,
-                    sequence,
+                    1,
+                    0,
                 )
                 assert refusal == Refusal.NONE or refusal == Refusal.SYMBOL_NOT_TRADING
     return Refusal.NONE
 
 
 @kernel
-def _keep_ladder_order(s, o, lots, sequence):
+def _keep_ladder_order(s, o, lots):
     """A wanted level is there already: it keeps its place and takes the new lots."""
     order_edit = s.orders.edit(o)
-    order_edit.ladder_stamp = sequence
+    order_edit.is_kept = 1
     change = lots - order_edit.lots
     if change == 0:
         return
@@ -443,7 +397,7 @@ def settle_funding(s, first, count):
             return Refusal.UNKNOWN_SYMBOL
     for i in range(first, first + count):
         rate = s.commands[i].rate_e8
-        if rate > ONE_E8 or rate < -ONE_E8:
+        if (rate > ONE_E8 and rate != RATE_COMPUTED) or rate < -ONE_E8:
             return Refusal.RATE_OUT_OF_RANGE
     for i in range(first, first + count):
         if s.symbols[s.commands[i].symbol].mark_e8 == 0:
@@ -452,11 +406,20 @@ def settle_funding(s, first, count):
     for i in range(first, first + count):
         symbol = s.commands[i].symbol
         rate = s.commands[i].rate_e8
+        source = ValueSource.GIVEN
+        take_samples(s, symbol)
+        if rate == RATE_COMPUTED:
+            rate = computed_rate_e8(s, symbol)
+            source = ValueSource.COMPUTED
+            event_edit = new_event(s, EventKind.FUNDING_RATE, NO_ROW, symbol)
+            event_edit.rate_e8 = rate
+            event_edit.mark_e8 = s.symbols[symbol].mark_e8
+        forget_samples(s, symbol, rate)
         residue = 0
         p = s.symbols[symbol].first_position
         while p != NO_ROW:
             if s.positions[p].lots != 0:
-                residue -= _fund_position(s, p, rate)
+                residue -= _fund_position(s, p, rate, source)
             p = s.positions[p].next_in_symbol
         assert residue >= 0
         if residue > 0:
@@ -468,16 +431,19 @@ def settle_funding(s, first, count):
 
 
 @kernel
-def _fund_position(s, p, rate_e8):
+def _fund_position(s, p, rate_e8, source):
     """One position pays (negative) or receives funding; returns the signed amount (F11)."""
     position = s.positions[p]
     symbol = s.symbols[position.symbol]
     quantity = abs(position.lots) * symbol.step_e8
+    price_e8 = symbol.mark_e8
+    if s.engine[0].funding_price == FundingPrice.INDEX:
+        price_e8 = symbol.index_e8
     is_payer = (position.lots > 0) == (rate_e8 > 0)
     if is_payer:
-        amount = -funding_payment_e8(value_up_e8(symbol.contract_kind, quantity, symbol.mark_e8), abs(rate_e8))
+        amount = -funding_payment_e8(value_up_e8(symbol.contract_kind, quantity, price_e8), abs(rate_e8))
     else:
-        amount = funding_receipt_e8(value_down_e8(symbol.contract_kind, quantity, symbol.mark_e8), abs(rate_e8))
+        amount = funding_receipt_e8(value_down_e8(symbol.contract_kind, quantity, price_e8), abs(rate_e8))
     to_cross = amount
     if position.margin_mode == MarginMode.ISOLATED:
         to_cross = 0
@@ -495,10 +461,12 @@ def _fund_position(s, p, rate_e8):
     to_isolated = amount - to_cross
     event_edit = new_event(s, EventKind.FUNDING, position.account, position.symbol)
     event_edit.margin_mode = position.margin_mode
+    event_edit.position_side = position.position_side
     event_edit.lots = position.lots
     event_edit.amount_e8 = amount
     event_edit.rate_e8 = rate_e8
-    event_edit.mark_e8 = symbol.mark_e8
+    event_edit.code = source
+    event_edit.mark_e8 = price_e8
     if to_cross != 0:
         wallet_edit = s.wallets.edit(wallet_row(s, position.account, symbol.asset))
         wallet_edit.cross_wallet_e8 += to_cross
@@ -512,5 +480,5 @@ def _fund_position(s, p, rate_e8):
     emit_wallet(s, position.account, symbol.asset, Reason.FUNDING, to_cross, balance)
     if to_isolated != 0:
         emit_position(s, p)
-    touch(s, position.account)
+    touch_backing(s, p)
     return amount

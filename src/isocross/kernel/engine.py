@@ -13,43 +13,44 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from ..codes import CommandKind, EventKind, MarginMode, Reason, Refusal
+from ..codes import CommandKind, Reason, Refusal, SymbolStatus, WorkingType
 from ..limits import (
     ACCOUNTS_MAX,
+    BRACKETS_MAX,
     BRANCH_SEQUENCE_FIRST,
+    CLIENT_ID_RECORDS,
     CONTINUATIONS_MAX,
     LADDER_LEVELS_MAX,
     ORDER_IDS_PER_COMMAND,
     SEQUENCE_MAX,
+    SYMBOLS_MAX,
 )
+from .adl import system_position
+from .ahead import look_ahead
+from .amend import amend
 from .book import find_order
 from .commands import (
+    advance_clock,
     cancel_all,
+    come_due,
+    countdown_cancel,
     create_account,
     deposit,
-    move_margin,
     prices,
     quote,
-    set_leverage,
-    set_margin_mode,
     settle_funding,
     withdraw,
 )
-from .events import emit_refused, new_event
-from .jit import RoomNeeded, entry, kernel
-from .judge import judge_touched, take_worst_due, touch_all_holders, touch_holders
-from .liquidation import liquidate_cross, liquidate_isolated
-from .margin import bankruptcy_mark_e8, liquidation_mark_e8
+from .conditionals import place_conditional, release_conditional
+from .events import emit_refused
+from .fund import unwind
+from .jit import entry, kernel, small
+from .judge import judge_touched, take_worst_due, touch_holders
+from .liquidation import liquidate_cross, liquidate_isolated, wake_waiting
+from .listings import set_brackets, set_fees, set_symbol_status, settle_delisted
+from .marks import bankruptcy_mark_of, liquidation_marks_of
 from .native import copy_words, load_word, state_at
-from .orders import (
-    cancel,
-    is_supported_prevention,
-    is_supported_working_type,
-    is_triggered,
-    place,
-    place_conditional,
-    release_conditional,
-)
+from .orders import cancel, is_supported_prevention, place
 from .pockets import (
     available_e8,
     isolated_balance,
@@ -61,12 +62,20 @@ from .pockets import (
     pool_balance,
     position_upnl_e8,
 )
+from .premium import computed_rate_e8
 from .schema import FUND_ACCOUNT, NO_ROW, TABLE_INDEX
+from .settings import move_margin, set_leverage, set_margin_mode, set_position_mode
+from .sorting import sort_by_key
+from .timers import is_timer_due, next_due
+from .triggers import collect_reached, collect_traded, forget_triggers, trail, watched_price_ticks
 
 IDLE = 0  # between commands
-LIQUIDATING = 1  # after a prices command: every holder is judged, the worst goes first, to exhaustion
-TRIGGERING = 2
-TAIL = 3
+LIQUIDATING = 1  # after a prices command: every holder is judged, the worst goes first, to exhaustion; before a settlement
+TRIGGERING = 2  # then: conditionals on mark, then those on last that fills have reached by then
+TAIL = 3  # judge, worst first; then conditionals on last that fills have reached; again until neither acts
+TRIGGERING_LAST = 4
+EXPIRING = 6  # before the handler: timers that the command's time has reached
+UNWINDING = 5  # of a prices command, behind its triggers: the insurance fund's orders
 
 DONE = 0  # every command of the batch was applied
 NEED_ROOM = 1  # `control.room_table` needs `control.room_rows` more rows before the next command
@@ -87,17 +96,19 @@ class Measure(IntEnum):
     MARGIN_HELD = 8
     UNREALIZED_PNL = 9
     MAINTENANCE = 10
-    LIQUIDATION_MARK = 11
-    BANKRUPTCY_MARK = 12
+    LIQUIDATION_MARK_BELOW = 11  # the first mark below at which it is liquidated
+    LIQUIDATION_MARK_ABOVE = 12
+    BANKRUPTCY_MARK = 13
+    FUNDING_RATE = 14  # of a symbol: the one that a settlement now would have
 
 
-TRIGGERS_TABLE = TABLE_INDEX["triggers"]
 ORDERS_TABLE = TABLE_INDEX["orders"]
 LEVELS_TABLE = TABLE_INDEX["levels"]
 SETTINGS_TABLE = TABLE_INDEX["settings"]
 POSITIONS_TABLE = TABLE_INDEX["positions"]
 UNDO_TABLE = TABLE_INDEX["undo"]
 ACCOUNTS_TABLE = TABLE_INDEX["accounts"]
+BRACKETS_TABLE = TABLE_INDEX["brackets"]
 
 
 @kernel
@@ -107,10 +118,11 @@ def run(s, count):
     while control.commands_done < count:
         i = control.commands_done
         if control.phase == IDLE:
-            if control.is_preview == 0 and control.event_count > control.event_threshold:
-                return DRAIN
+            if control.is_preview == 0 and 2 * control.event_count > control.event_threshold:
+                return DRAIN  # early, so that parking in the middle of a command stays rare
             if _lacks_room(s, i):
                 return NEED_ROOM
+            look_ahead(s, i, count)
             _begin(s, i, count)
         while control.phase != IDLE:
             if control.is_preview == 0 and control.event_count > control.event_threshold:
@@ -167,6 +179,9 @@ def _lacks_room(s, i):
         return True
     if _wants(s, POSITIONS_TABLE, len(s.positions), counters.position_count, 1):
         return True
+    if command.kind == CommandKind.SET_BRACKETS and 0 < command.continuation_count <= BRACKETS_MAX:
+        if _wants(s, BRACKETS_TABLE, len(s.brackets), counters.bracket_high, command.continuation_count):
+            return True
     if command.kind == CommandKind.CREATE_ACCOUNT and len(s.accounts) <= command.account < ACCOUNTS_MAX:
         return _wants(s, ACCOUNTS_TABLE, len(s.accounts), counters.account_count, command.account + 1)
     return False
@@ -174,40 +189,64 @@ def _lacks_room(s, i):
 
 @kernel
 def _begin(s, i, count):
-    """Check what every command shares, move the clock, run its handler, and set what is left to do."""
+    """Check what every command shares, move the clock, and run its handler unless a timer comes first."""
     control = s.control.raw(0)
     command = s.commands[i]
     control.sequence = command.sequence
     control.touched_count = 0
     control.touched_epoch += 1
-    control.trigger_count = 0
-    control.trigger_done = 0
+    control.traded_count = 0
+    control.moved_count = 0
+    forget_triggers(s)
+    control.unwound_below = SYMBOLS_MAX
     assert control.due_count == 0
+    control.due_serial_before = control.due_serial
     result = s.results.raw(i)
     result.order_id = 0
     if 1 <= command.sequence < SEQUENCE_MAX:
         result.order_id = command.sequence * ORDER_IDS_PER_COMMAND
-    refusal = _why_not(s, i, count)
+    result.refusal = _why_not(s, i, count)
     counters_edit = s.counters.edit(0)
     counters_edit.command_count += 1
-    if refusal != Refusal.TIME_GOES_BACK and refusal != Refusal.MALFORMED_CONTINUATION:
+    if command.time_ms > counters_edit.time_ms:
         counters_edit.time_ms = command.time_ms
     if counters_edit.last_sequence < command.sequence < BRANCH_SEQUENCE_FIRST:
         counters_edit.last_sequence = command.sequence
+    if is_timer_due(s):
+        control.phase = EXPIRING
+    else:
+        _carry_out(s, i)
+
+
+@kernel
+def _carry_out(s, i):
+    """Run the handler of a command that was not refused yet, and set what is left to do."""
+    control = s.control.raw(0)
+    command = s.commands[i]
+    result = s.results.raw(i)
+    refusal = result.refusal
     if refusal == Refusal.NONE:
         refusal = _dispatch(s, i)
     result.refusal = refusal
     if refusal != Refusal.NONE:
         emit_refused(s, command.account, command.symbol, command.order_id, refusal)
         return
+    if command.kind == CommandKind.PRICES or command.kind == CommandKind.ADVANCE_CLOCK:
+        wake_waiting(s)
     if command.kind == CommandKind.PRICES:
-        if 2 * command.continuation_count >= s.engine[0].symbol_count:
-            touch_all_holders(s)
-        else:
-            for r in range(i + 1, i + 1 + command.continuation_count):
-                touch_holders(s, s.commands[r].symbol)
+        control.unwound_below = 0
+        for r in range(i + 1, i + 1 + command.continuation_count):
+            touch_holders(s, s.commands[r].symbol)
         control.phase = LIQUIDATING
-    elif control.touched_count > 0:
+    elif command.kind == CommandKind.SET_SYMBOL_STATUS and command.symbol_status == SymbolStatus.DELISTED:
+        wake_waiting(s)
+        control.phase = LIQUIDATING
+    elif control.moved_count > 0:
+        wake_waiting(s)
+        for k in range(control.moved_count):
+            touch_holders(s, s.moved[k].symbol)
+        control.phase = LIQUIDATING
+    elif control.touched_count > 0 or control.traded_count > 0:
         control.phase = TAIL
 
 
@@ -220,9 +259,18 @@ def _why_not(s, i, count):
         return Refusal.UNKNOWN_COMMAND
     if not _is_supported(s, i):
         return Refusal.NOT_SUPPORTED
-    takes_records = kind == CommandKind.PRICES or kind == CommandKind.SETTLE_FUNDING
     following = command.continuation_count
-    if following > CONTINUATIONS_MAX or following != records_behind(s, i, count) or (following > 0) != takes_records:
+    if following > CONTINUATIONS_MAX or following != records_behind(s, i, count):
+        return Refusal.MALFORMED_CONTINUATION
+    if (
+        kind == CommandKind.PRICES
+        or kind == CommandKind.SETTLE_FUNDING
+        or kind == CommandKind.SET_BRACKETS
+        or kind == CommandKind.SET_FEES
+    ):
+        if following < 1:
+            return Refusal.MALFORMED_CONTINUATION
+    elif following > 0 and (following > CLIENT_ID_RECORDS or not _may_carry_client_id(kind)):
         return Refusal.MALFORMED_CONTINUATION
     if command.time_ms < s.counters[0].time_ms:
         return Refusal.TIME_GOES_BACK
@@ -231,23 +279,20 @@ def _why_not(s, i, count):
     return Refusal.NONE
 
 
+@small
+def _may_carry_client_id(kind):
+    """Whether the text of a client id may follow: the journal keeps it, nothing here reads it."""
+    return kind == CommandKind.PLACE_ORDER or kind == CommandKind.PLACE_CONDITIONAL
+
+
 @kernel
 def _is_supported(s, i):
     """Whether this version carries out a command: its kind, and of an order its prevention rule and trigger price."""
     c = s.commands[i]
     kind = c.kind
     if kind == CommandKind.PLACE_ORDER or kind == CommandKind.PLACE_CONDITIONAL:
-        if not is_supported_prevention(c.self_trade_prevention):
-            return False
-        return kind == CommandKind.PLACE_ORDER or is_supported_working_type(c.working_type)
-    return not (
-        kind == CommandKind.AMEND_ORDER
-        or kind == CommandKind.COUNTDOWN_CANCEL
-        or kind == CommandKind.SET_POSITION_MODE
-        or kind == CommandKind.SET_SYMBOL_STATUS
-        or kind == CommandKind.SET_BRACKETS
-        or kind == CommandKind.SET_FEES
-    )
+        return is_supported_prevention(c.self_trade_prevention)
+    return True
 
 
 @kernel
@@ -274,9 +319,10 @@ def _dispatch(s, i):
             c.self_trade_prevention,
             c.position_side,
             0,
+            c.expire_ms,
         )
     if kind == CommandKind.CANCEL_ORDER or kind == CommandKind.CANCEL_CONDITIONAL:
-        return cancel(s, c.account, c.order_id, Reason.BY_OWNER)
+        return cancel(s, c.account, c.order_id, c.client_id_hash, Reason.BY_OWNER)
     if kind == CommandKind.PRICES:
         return prices(s, i + 1, c.continuation_count)
     if kind == CommandKind.QUOTE:
@@ -302,14 +348,23 @@ def _dispatch(s, i):
             c.symbol,
             c.side,
             c.order_type,
+            c.time_in_force,
+            c.price_ticks,
             c.trigger_ticks,
+            c.callback_rate_e8,
             c.lots,
             c.is_reduce_only,
             c.is_close_position,
             c.working_type,
             c.position_side,
             c.self_trade_prevention,
+            c.expire_ms,
+            c.is_price_protected,
         )
+    if kind == CommandKind.AMEND_ORDER:
+        return amend(s, c.account, c.order_id, c.client_id_hash, c.price_ticks, c.lots)
+    if kind == CommandKind.COUNTDOWN_CANCEL:
+        return countdown_cancel(s, c.account, c.symbol, c.expire_ms)
     if kind == CommandKind.CANCEL_ALL:
         return cancel_all(s, c.account, c.symbol)
     if kind == CommandKind.SET_LEVERAGE:
@@ -317,9 +372,17 @@ def _dispatch(s, i):
     if kind == CommandKind.SET_MARGIN_MODE:
         return set_margin_mode(s, c.account, c.symbol, c.margin_mode)
     if kind == CommandKind.ADD_MARGIN:
-        return move_margin(s, c.account, c.symbol, c.amount_e8, True)
+        return move_margin(s, c.account, c.symbol, c.position_side, c.amount_e8, True)
     if kind == CommandKind.REMOVE_MARGIN:
-        return move_margin(s, c.account, c.symbol, c.amount_e8, False)
+        return move_margin(s, c.account, c.symbol, c.position_side, c.amount_e8, False)
+    if kind == CommandKind.SET_SYMBOL_STATUS:
+        return set_symbol_status(s, c.symbol, c.symbol_status)
+    if kind == CommandKind.SET_BRACKETS:
+        return set_brackets(s, c.symbol, c.amount_e8, i + 1, c.continuation_count)
+    if kind == CommandKind.SET_FEES:
+        return set_fees(s, c.account, c.symbol, i + 1, c.continuation_count)
+    if kind == CommandKind.SET_POSITION_MODE:
+        return set_position_mode(s, c.account, c.position_mode)
     if kind == CommandKind.SETTLE_FUNDING:
         return settle_funding(s, i + 1, c.continuation_count)
     if kind == CommandKind.CREATE_ACCOUNT:
@@ -331,8 +394,7 @@ def _dispatch(s, i):
     if kind == CommandKind.WITHDRAW:
         return withdraw(s, c.account, c.asset, c.amount_e8)
     if kind == CommandKind.ADVANCE_CLOCK:
-        new_event(s, EventKind.CLOCK, NO_ROW, NO_ROW)
-        return Refusal.NONE
+        return advance_clock(s)
     return Refusal.NOT_SUPPORTED
 
 
@@ -340,21 +402,45 @@ def _dispatch(s, i):
 def _advance(s):
     """One unit of what is left of the command at hand."""
     control = s.control.raw(0)
-    if control.phase == TRIGGERING:
+    if control.phase == EXPIRING:
+        name = next_due(s)
+        if name != 0:
+            come_due(s, name)
+        else:
+            control.phase = IDLE
+            _carry_out(s, control.commands_done)
+        return
+    if control.phase == TRIGGERING or control.phase == TRIGGERING_LAST:
         if control.trigger_done < control.trigger_count:
-            o = find_order(s, s.triggers[control.trigger_done].order_id)
+            o = find_order(s, s.triggers[control.trigger_done].key)
             control.trigger_done += 1
             if o != NO_ROW:
                 release_conditional(s, o)
+        elif control.phase == TRIGGERING and collect_traded(s):
+            control.phase = TRIGGERING_LAST
         else:
+            control.phase = UNWINDING
+        return
+    if control.phase == UNWINDING:
+        symbol = _next_to_unwind(s)
+        if symbol == NO_ROW:
+            control.unwound_below = SYMBOLS_MAX
             control.phase = TAIL
+        else:
+            control.unwound_below = symbol + 1
+            unwind(s, symbol)
         return
     judge_touched(s)
     account, asset, position = take_worst_due(s)
     if account == NO_ROW:
-        if control.phase == LIQUIDATING:
-            _collect_triggers(s)
+        if control.phase == LIQUIDATING and s.commands[control.commands_done].kind == CommandKind.SET_SYMBOL_STATUS:
+            settle_delisted(s, s.commands[control.commands_done].symbol)
+            control.phase = TAIL
+        elif control.phase == LIQUIDATING:
+            _collect_marks(s)
             control.phase = TRIGGERING
+        elif collect_traded(s):
+            control.phase = TRIGGERING_LAST
         else:
             control.phase = IDLE
         return
@@ -365,37 +451,39 @@ def _advance(s):
 
 
 @kernel
-def _collect_triggers(s):
-    """List the conditionals that the marks of this prices command reached, in order of order id."""
-    control = s.control.raw(0)
+def _next_to_unwind(s):
+    """The next symbol of this prices command, in order of number, in which the insurance fund holds lots; NO_ROW: none."""
+    control = s.control[0]
+    if s.engine[0].fund_unwind_share_e8 == 0 or control.unwound_below == SYMBOLS_MAX:
+        return NO_ROW
     i = control.commands_done
+    best = NO_ROW
     for r in range(i + 1, i + 1 + s.commands[i].continuation_count):
-        o = s.symbols[s.commands[r].symbol].first_conditional
-        while o != NO_ROW:
-            if is_triggered(s, o):
-                _insert_trigger(s, s.orders[o].order_id)
-            o = s.orders[o].next_in_queue
+        symbol = s.commands[r].symbol
+        is_next = symbol >= control.unwound_below and (best == NO_ROW or symbol < best)
+        if is_next and s.positions[system_position(s, symbol, FUND_ACCOUNT)].lots != 0:
+            best = symbol
+    return best
 
 
 @kernel
-def _insert_trigger(s, order_id):
-    """Insertion into the ascending list; an id already there (a symbol named twice) is not listed again."""
-    control = s.control.raw(0)
-    count = control.trigger_count
-    if count >= len(s.triggers):
-        control.room_table = TRIGGERS_TABLE
-        raise RoomNeeded("the list of triggers is full")
-    at = count
-    while at > 0 and s.triggers[at - 1].order_id >= order_id:
-        if s.triggers[at - 1].order_id == order_id:
-            return
-        at -= 1
-    for j in range(count, at, -1):
-        moved = s.triggers.raw(j)
-        moved.order_id = s.triggers[j - 1].order_id
-    entry_row = s.triggers.raw(at)
-    entry_row.order_id = order_id
-    control.trigger_count = count + 1
+def _collect_marks(s):
+    """List the conditionals on mark that the marks of this command reached."""
+    forget_triggers(s)
+    i = s.control[0].commands_done
+    if s.commands[i].kind == CommandKind.PRICES:
+        for r in range(i + 1, i + 1 + s.commands[i].continuation_count):
+            _collect_mark(s, s.commands[r].symbol)
+    for k in range(s.control[0].moved_count):
+        _collect_mark(s, s.moved[k].symbol)
+    sort_by_key(s.triggers, s.control[0].trigger_count)
+
+
+@kernel
+def _collect_mark(s, symbol):
+    ticks = watched_price_ticks(s, symbol, WorkingType.MARK_PRICE)
+    trail(s, symbol, WorkingType.MARK_PRICE, ticks)
+    collect_reached(s, symbol, WorkingType.MARK_PRICE, ticks, ticks)
 
 
 @entry
@@ -448,40 +536,15 @@ def measure(s, what, account, row):
         return position_upnl_e8(s, row)
     if what == Measure.MAINTENANCE:
         return maintenance_of_lots_e8(s, s.positions[row].symbol, s.positions[row].lots)
-    if what == Measure.LIQUIDATION_MARK or what == Measure.BANKRUPTCY_MARK:
-        return _price_of_position(s, row, what == Measure.LIQUIDATION_MARK)
+    if what == Measure.FUNDING_RATE:
+        return computed_rate_e8(s, row)
+    if what == Measure.BANKRUPTCY_MARK:
+        return bankruptcy_mark_of(s, row)
+    if what == Measure.LIQUIDATION_MARK_BELOW:
+        return liquidation_marks_of(s, row)[0]
+    if what == Measure.LIQUIDATION_MARK_ABOVE:
+        return liquidation_marks_of(s, row)[1]
     raise AssertionError("unknown measure")
-
-
-@kernel
-def _price_of_position(s, p, is_liquidation):
-    """Liquidation or bankruptcy mark of a position as it stands, the rest of its pool at mark (F10, F12); 0 = none."""
-    position = s.positions[p]
-    symbol = s.symbols[position.symbol]
-    own = maintenance_of_lots_e8(s, position.symbol, position.lots)
-    if position.margin_mode == MarginMode.ISOLATED:
-        backing = position.isolated_wallet_e8
-    else:
-        balance, maintenance = pool_balance(s, position.account, symbol.asset)
-        backing = balance - position_upnl_e8(s, p)
-        if is_liquidation:
-            backing -= maintenance - own
-    if is_liquidation:
-        return liquidation_mark_e8(
-            symbol.contract_kind,
-            position.lots,
-            symbol.step_e8,
-            position.entry_cost_e8,
-            backing,
-            symbol.mark_e8,
-            symbol.price_max_e8,
-            s.brackets,
-            symbol.first_bracket,
-            symbol.bracket_count,
-        )
-    return bankruptcy_mark_e8(
-        symbol.contract_kind, position.lots, symbol.step_e8, position.entry_cost_e8, backing, symbol.price_max_e8
-    )
 
 
 @entry

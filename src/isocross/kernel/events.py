@@ -1,14 +1,14 @@
 """Events: the one way a fact leaves the kernel.
 
-Responsible for: appending EVENT rows, one function per kind, and the list of touched accounts.
+Responsible for: appending EVENT rows, one function per kind, and the list of touched pockets.
 Must not: decide anything, or read a position to compute a number. Field meanings: docs/reference/commands.md.
 """
 
 from __future__ import annotations
 
-from ..codes import EventKind
+from ..codes import EventKind, MarginMode
 from .jit import RoomNeeded, kernel, small
-from .schema import FUND_ACCOUNT, NO_ROW, TABLE_INDEX
+from .schema import FUND_ACCOUNT, NO_ROW, POOL_KEY, TABLE_INDEX
 
 EVENTS_TABLE = TABLE_INDEX["events"]
 
@@ -66,24 +66,38 @@ def emit_wallet(s, account, asset, reason, amount_e8, balance_e8):
 def emit_position(s, p):
     """The position as it now is."""
     position = s.positions[p]
+    emit_standing(s, p, position.lots, position.entry_cost_e8, position.isolated_wallet_e8)
+
+
+@kernel
+def emit_standing(s, p, lots, entry_cost_e8, isolated_wallet_e8):
+    """POSITION with numbers of a moment that may be past already."""
+    position = s.positions[p]
     event_edit = new_event(s, EventKind.POSITION, position.account, position.symbol)
     event_edit.position_side = position.position_side
     event_edit.margin_mode = position.margin_mode
-    event_edit.lots = position.lots
-    event_edit.value_e8 = position.entry_cost_e8
-    event_edit.balance_e8 = position.isolated_wallet_e8
+    event_edit.lots = lots
+    event_edit.value_e8 = entry_cost_e8
+    event_edit.balance_e8 = isolated_wallet_e8
 
 
 @kernel
 def emit_margin_moved(s, p, reason, amount_e8):
     """`amount_e8` moved into (> 0) or out of (< 0) the isolated wallet of a position; nothing when 0."""
+    emit_moved(s, p, reason, amount_e8, s.positions[p].isolated_wallet_e8)
+
+
+@kernel
+def emit_moved(s, p, reason, amount_e8, isolated_wallet_e8):
+    """MARGIN_MOVED with the isolated wallet of a moment that may be past already; nothing when 0."""
     if amount_e8 == 0:
         return
     position = s.positions[p]
     event_edit = new_event(s, EventKind.MARGIN_MOVED, position.account, position.symbol)
+    event_edit.position_side = position.position_side
     event_edit.code = reason
     event_edit.amount_e8 = amount_e8
-    event_edit.balance_e8 = position.isolated_wallet_e8
+    event_edit.balance_e8 = isolated_wallet_e8
 
 
 @kernel
@@ -93,6 +107,7 @@ def emit_order(s, kind, o, price_ticks, lots, code):
     event_edit = new_event(s, kind, order.account, order.symbol)
     event_edit.order_id = order.order_id
     event_edit.side = order.side
+    event_edit.position_side = s.positions[order.position].position_side
     event_edit.price_ticks = price_ticks
     event_edit.lots = lots
     event_edit.code = code
@@ -122,8 +137,8 @@ def wallet_row(s, account, asset):
 
 
 @kernel
-def touch(s, account):
-    """Remember that the command changed this account, so that the tail judges it. The fund is never judged."""
+def touch_pools(s, account):
+    """Remember that the command changed a cross pool of this account, so that the tail judges it; the fund never is."""
     if account == FUND_ACCOUNT:
         return
     control = s.control.raw(0)
@@ -131,6 +146,32 @@ def touch(s, account):
     if stamp.epoch == control.touched_epoch:
         return
     stamp.epoch = control.touched_epoch
+    _list_touched(s, account, POOL_KEY)
+
+
+@kernel
+def touch_position(s, p):
+    """The same for an isolated position."""
+    stamp = s.position_stamps.raw(p)
+    if stamp.epoch == s.control[0].touched_epoch:
+        return
+    stamp.epoch = s.control[0].touched_epoch
+    _list_touched(s, s.positions[p].account, p)
+
+
+@kernel
+def touch_backing(s, p):
+    """A position has changed: what backs it, and the pool that its fees and moved margin concern, are judged."""
+    if s.positions[p].is_house != 0:
+        return
+    if s.positions[p].margin_mode == MarginMode.ISOLATED:
+        touch_position(s, p)
+    touch_pools(s, s.positions[p].account)
+
+
+@small
+def _list_touched(s, account, key):
+    control = s.control.raw(0)
     entry = s.touched.raw(control.touched_count)
-    entry.account = account
+    entry.key = (account << 32) + key
     control.touched_count += 1

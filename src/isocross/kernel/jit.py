@@ -26,7 +26,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _MARK = "__isocross_kernel__"
 _HERE = Path(__file__).resolve().parent
-_STAMPED = [*sorted(_HERE.glob("*.py")), *(_HERE.parent / name for name in ("codes.py", "limits.py", "units.py"))]
+_PLAIN = {"pure.py", "state.py"}  # never compiled, nothing of theirs is frozen into machine code
+_STAMPED = [path for path in sorted(_HERE.glob("*.py")) if path.name not in _PLAIN]
+_STAMPED += [_HERE.parent / name for name in ("codes.py", "limits.py", "units.py")]
 
 
 class RoomNeeded(Exception):

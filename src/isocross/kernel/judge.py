@@ -1,158 +1,199 @@
 """Judge: which pockets are due, and which of them comes first.
 
-Responsible for: judging the touched accounts, margin calls, the list of due pockets and its worst entry.
-Must not: liquidate. Here that is a scan of the holders of what moved; a faster way to find the same pockets may
-stand behind the same functions.
+Responsible for: judging the touched pockets, margin calls, the heap of due pockets and its worst entry, how wide the bands
+of a judged pocket may be. Must not: liquidate, keep a promise up to date (bands.py), find who has left a band (wakes.py).
 
-The scan passes over a position while its mark stays inside its band: the range, written when its pocket was last judged,
-in which the pocket can neither become due nor cross the margin call. For a relative move of at most ρ in every mark, a
-long's part of (ratio × balance − maintenance) falls by at most ρ × notional, a short's by at most ρ × notional × (1 + its
-symbol's top maintenance rate), because maintenance is convex with a slope ≤ 1; so ρ = cushion ÷ Σ of those is safe.
-Whatever else changes a pocket touches its account, which judges it and writes the bands anew.
+A price wakes a position only when its mark leaves its band: a range in which the pocket can neither become due
+nor cross the margin call. For a relative move of at most ρ in every mark, a long's part of (ratio × balance − maintenance)
+falls by at most ρ × notional, a short's by at most ρ × notional × (1 + its symbol's top maintenance rate), because
+maintenance is convex with a slope ≤ 1; so ρ = cushion ÷ Σ of those is safe. An inverse contract is worth lots ÷ mark, which moves
+by at most ρ ÷ (1 − ρ) of itself, and its long is short of that; where there is one, ρ = cushion ÷ (cushion + Σ) is safe. A pool hands out half of its cushion: the rest
+pays for fills, fees and funding until its promise (bands.py) no longer shows that it is safe, and it is walked again.
 """
 
 from __future__ import annotations
 
-from ..codes import EventKind, MarginMode
+from ..codes import ContractKind, EventKind, MarginMode, PositionSide
 from ..limits import MUL_DIV_DIVISOR_MAX
 from ..units import ONE_E8
-from .events import new_event, touch, wallet_row
+from .bands import FIRST_MOVE_E8, MOVE_MAX_E8, close_band, open_band, promised_balance_e8
+from .events import new_event, touch_pools, touch_position, wallet_row
 from .fixed import mul_div_down, mul_e8_down, product_is_less
 from .jit import RoomNeeded, kernel, small
 from .margin import is_due, maintenance_margin_e8, notional_e8, rate_up_e8, unrealized_pnl_e8
 from .pockets import isolated_balance
-from .schema import MARK_NEVER, NO_ROW, TABLE_INDEX
+from .schema import NO_ROW, POOL_KEY, TABLE_INDEX
+from .sorting import sort_by_key
+from .wakes import ABOVE, BELOW, next_woken
 
 DUE_TABLE = TABLE_INDEX["due"]
 
 
 @kernel
 def touch_holders(s, symbol):
-    """Touch every account with a position in this symbol whose band the mark has left."""
-    mark = s.symbols[symbol].mark_e8
-    p = s.symbols[symbol].first_position
-    while p != NO_ROW:
-        band = s.bands[p]
-        if mark <= band.low_e8 or mark >= band.high_e8:
-            touch(s, band.account)
-        p = band.next_in_symbol
+    """Touch every pocket with a position in this symbol whose band the mark has left."""
+    for direction in range(BELOW, ABOVE + 1):
+        p = next_woken(s, symbol, direction)
+        while p != NO_ROW:
+            leave_band(s, p)
+            p = next_woken(s, symbol, direction)
 
 
 @kernel
-def touch_all_holders(s):
-    """`touch_holders` for every symbol, row after row instead of along the lists: one sweep through memory.
+def suspend_promises(s, symbol):
+    """A mark has moved and something trades before anybody is judged: where it has left a band, the pool promises nothing till then."""
+    for direction in range(BELOW, ABOVE + 1):
+        p = next_woken(s, symbol, direction)
+        while p != NO_ROW:
+            pool_edit = s.pools.edit(wallet_row(s, s.positions[p].account, s.symbols[symbol].asset))
+            pool_edit.is_stale = 1
+            leave_band(s, p)
+            touch_pools(s, s.positions[p].account)
+            p = next_woken(s, symbol, direction)
 
-    A symbol whose mark did not move costs at most judgements that change nothing.
-    """
-    for p in range(s.counters[0].position_count):
-        band = s.bands[p]
-        mark = s.symbols[band.symbol].mark_e8
-        if mark <= band.low_e8 or mark >= band.high_e8:
-            touch(s, band.account)
+
+@kernel
+def leave_band(s, p):
+    """The mark of a position has left its band, or what it must hold is another: it is judged anew."""
+    position = s.positions[p]
+    if position.margin_mode == MarginMode.ISOLATED:
+        touch_position(s, p)
+        return
+    pool_edit = s.pools.edit(wallet_row(s, position.account, s.symbols[position.symbol].asset))
+    pool_edit.is_stale = 1
+    touch_pools(s, position.account)
 
 
 @kernel
 def judge_touched(s):
-    """Judge the touched accounts in ascending order, whatever touched them first, and forget them."""
+    """Judge the touched pockets, whatever touched them first, and forget them.
+
+    Accounts in ascending order; of one account its positions in order of creation, then its pools in order of asset.
+    """
     control = s.control.raw(0)
-    _sort_touched(s, control.touched_count)
+    sort_by_key(s.touched, control.touched_count)
     i = 0
     while i < control.touched_count:
-        _judge_account(s, s.touched[i].account)
+        key = s.touched[i].key
+        account = key >> 32
+        if s.accounts[account].is_house == 0:
+            if key & POOL_KEY == POOL_KEY:
+                _judge_pools(s, account)
+            else:
+                _judge_isolated(s, key & POOL_KEY)
         i += 1
     control.touched_count = 0
     control.touched_epoch += 1
 
 
 @kernel
-def _sort_touched(s, count):
-    """Heapsort by account number, in place: a price may touch very many."""
-    for start in range(count // 2 - 1, -1, -1):
-        _sift_down(s, start, count)
-    for end in range(count - 1, 0, -1):
-        _swap_touched(s, 0, end)
-        _sift_down(s, 0, end)
-
-
-@kernel
-def _sift_down(s, root, end):
-    while 2 * root + 1 < end:
-        child = 2 * root + 1
-        if child + 1 < end and s.touched[child].account < s.touched[child + 1].account:
-            child += 1
-        if s.touched[root].account >= s.touched[child].account:
-            return
-        _swap_touched(s, root, child)
-        root = child
-
-
-@small
-def _swap_touched(s, i, j):
-    first = s.touched.raw(i)
-    second = s.touched.raw(j)
-    account = first.account
-    first.account = second.account
-    second.account = account
-
-
-@kernel
-def _judge_account(s, account):
-    """Put the due pockets of an account on the list, in place of what was there, and call margins."""
-    if s.accounts[account].is_house != 0:
+def _judge_isolated(s, p):
+    """Put an isolated position among the due, or take it off; call its margin; renew its band."""
+    position = s.positions[p]
+    account = position.account
+    asset = s.symbols[position.symbol].asset
+    _forget_due(s, account, asset, p)
+    if position.lots == 0:
+        _band_of_flat(s, p)
         return
-    _forget_due(s, account)
+    balance, maintenance = isolated_balance(s, p)
+    called = is_margin_called(s, balance, maintenance)
+    if called != (position.is_margin_called != 0):
+        position_edit = s.positions.edit(p)
+        position_edit.is_margin_called = 1 if called else 0
+        if called:
+            _emit_margin_call(s, p, account, asset, balance, maintenance)
+    if is_due(balance, maintenance):
+        _add_due(s, account, asset, p, balance, maintenance)
+    symbol = s.symbols[position.symbol]
+    notional = notional_e8(symbol.contract_kind, position.lots, symbol.step_e8, symbol.mark_e8)
+    is_inverse = symbol.contract_kind == ContractKind.INVERSE
+    open_band(s, p, _safe_move_e8(s, balance, maintenance, 1, _exposure_e8(s, p, notional), is_inverse))
+
+
+@kernel
+def _judge_pools(s, account):
+    """The same for every cross pool of an account."""
+    for asset in range(s.engine[0].asset_count):
+        row = wallet_row(s, account, asset)
+        wallet = s.wallets[row]
+        if s.pools[row].is_stale != 0 or (wallet.cross_position_count > 0 and not _is_promised_safe(s, row)):
+            _judge_pool(s, account, asset)
+        else:
+            _forget_due(s, account, asset, NO_ROW)
+            if wallet.cross_position_count == 0 and wallet.is_margin_called != 0:
+                wallet_edit = s.wallets.edit(row)
+                wallet_edit.is_margin_called = 0
+
+
+@kernel
+def _is_promised_safe(s, row):
+    """Whether a pool that is not stale is shown, without a walk, to be neither due nor in margin call, as it was."""
+    balance = promised_balance_e8(s, row)
+    if balance <= 0 or s.wallets[row].is_margin_called != 0:
+        return False
+    rounding = 4 * s.wallets[row].cross_position_count
+    called_at = mul_e8_down(balance, s.engine[0].margin_call_ratio_e8)
+    return called_at - s.pools[row].maintenance_ceiling_e8 - rounding > 0
+
+
+@kernel
+def _judge_pool(s, account, asset):
+    """One cross pool, by a walk over its positions."""
+    row = wallet_row(s, account, asset)
+    wallet = s.wallets[row]
+    _forget_due(s, account, asset, NO_ROW)
+    move = FIRST_MOVE_E8
+    called = False
+    if wallet.cross_position_count > 0:
+        balance, maintenance, exposure, count, has_inverse = _pool_standing(s, account, asset)
+        called = is_margin_called(s, balance, maintenance)
+        if called and wallet.is_margin_called == 0:
+            _emit_margin_call(s, NO_ROW, account, asset, balance, maintenance)
+        if is_due(balance, maintenance):
+            _add_due(s, account, asset, NO_ROW, balance, maintenance)
+        move = _safe_move_e8(s, balance, maintenance, count, exposure, has_inverse) // 2
+        if move > MOVE_MAX_E8:
+            move = MOVE_MAX_E8
+    if called != (wallet.is_margin_called != 0):
+        wallet_edit = s.wallets.edit(row)
+        wallet_edit.is_margin_called = 1 if called else 0
+    pool_edit = s.pools.edit(row)
+    pool_edit.is_stale = 0
+    pool_edit.move_e8 = move
     p = s.accounts[account].first_position
     while p != NO_ROW:
         position = s.positions[p]
-        if position.lots == 0:
-            if s.bands[p].high_e8 != MARK_NEVER:
-                band_edit = s.bands.edit(p)
-                band_edit.low_e8 = -1
-                band_edit.high_e8 = MARK_NEVER
-        elif position.margin_mode == MarginMode.ISOLATED:
-            balance, maintenance = isolated_balance(s, p)
-            called = is_margin_called(s, balance, maintenance)
-            if called != (position.is_margin_called != 0):
-                position_edit = s.positions.edit(p)
-                position_edit.is_margin_called = 1 if called else 0
-                if called:
-                    _emit_margin_call(s, p, account, s.symbols[position.symbol].asset, balance, maintenance)
-            if is_due(balance, maintenance):
-                _add_due(s, account, s.symbols[position.symbol].asset, p, balance, maintenance)
-            symbol = s.symbols[position.symbol]
-            notional = notional_e8(symbol.contract_kind, position.lots, symbol.step_e8, symbol.mark_e8)
-            _write_band(s, p, _safe_move_e8(s, balance, maintenance, 1, _exposure_e8(s, p, notional)))
+        if position.margin_mode == MarginMode.CROSS and s.symbols[position.symbol].asset == asset:
+            if position.lots != 0:
+                open_band(s, p, move)
+            else:
+                _band_of_flat(s, p)
         p = position.next_in_account
-    for asset in range(s.engine[0].asset_count):
-        wallet = s.wallets[wallet_row(s, account, asset)]
-        if wallet.cross_position_count > 0:
-            balance, maintenance, exposure, count = _pool_standing(s, account, asset)
-            called = is_margin_called(s, balance, maintenance)
-            if called != (wallet.is_margin_called != 0):
-                wallet_edit = s.wallets.edit(wallet_row(s, account, asset))
-                wallet_edit.is_margin_called = 1 if called else 0
-                if called:
-                    _emit_margin_call(s, NO_ROW, account, asset, balance, maintenance)
-            if is_due(balance, maintenance):
-                _add_due(s, account, asset, NO_ROW, balance, maintenance)
-            _write_pool_bands(s, account, asset, _safe_move_e8(s, balance, maintenance, count, exposure))
-        elif wallet.is_margin_called != 0:
-            wallet_edit = s.wallets.edit(wallet_row(s, account, asset))
-            wallet_edit.is_margin_called = 0
+
+
+@kernel
+def _band_of_flat(s, p):
+    """A flat row needs a band only for what its orders hold."""
+    position = s.positions[p]
+    if position.bid_lots == 0 and position.ask_lots == 0:
+        close_band(s, p)
+    else:
+        open_band(s, p, FIRST_MOVE_E8)
 
 
 @small
 def _exposure_e8(s, p, notional):
-    """How much of the cushion a relative move of 1 in the mark of a position can use at most."""
-    if s.positions[p].lots > 0:
-        return notional
+    """How much of the cushion a relative move of 1 in the value of a position's lots can use at most."""
     symbol = s.symbols[s.positions[p].symbol]
+    if (s.positions[p].lots > 0) == (symbol.contract_kind == ContractKind.LINEAR):
+        return notional
     top = s.brackets[symbol.first_bracket + symbol.bracket_count - 1].rate_e8
     return notional + rate_up_e8(notional, top)
 
 
 @kernel
-def _safe_move_e8(s, balance, maintenance, position_count, exposure):
+def _safe_move_e8(s, balance, maintenance, position_count, exposure, has_inverse):
     """The relative move × 10^8 of all marks up to which the pocket's standing stays as it is; 0 when it may not."""
     if balance <= 0:
         return 0
@@ -160,6 +201,8 @@ def _safe_move_e8(s, balance, maintenance, position_count, exposure):
     cushion = mul_e8_down(balance, s.engine[0].margin_call_ratio_e8) - maintenance - rounding
     if cushion <= 0:
         return 0
+    if has_inverse:
+        exposure += cushion
     if exposure > MUL_DIV_DIVISOR_MAX:
         return 0
     if cushion >= exposure:
@@ -167,23 +210,14 @@ def _safe_move_e8(s, balance, maintenance, position_count, exposure):
     return mul_div_down(cushion, ONE_E8, exposure)
 
 
-@small
-def _write_band(s, p, move_e8):
-    """Store the range of the mark that a relative move allows."""
-    mark = s.symbols[s.positions[p].symbol].mark_e8
-    width = mul_e8_down(mark, move_e8)
-    band_edit = s.bands.edit(p)
-    band_edit.low_e8 = mark - width
-    band_edit.high_e8 = mark + width
-
-
 @kernel
 def _pool_standing(s, account, asset):
-    """(margin balance, maintenance margin, exposure, positions) of a cross pool, in one pass over its positions."""
+    """(margin balance, maintenance margin, exposure, positions, whether one is inverse) of a cross pool, in one pass over them."""
     balance = s.wallets[wallet_row(s, account, asset)].cross_wallet_e8
     maintenance = 0
     exposure = 0
     count = 0
+    has_inverse = False
     p = s.accounts[account].first_position
     while p != NO_ROW:
         position = s.positions[p]
@@ -197,20 +231,10 @@ def _pool_standing(s, account, asset):
                 maintenance += maintenance_margin_e8(notional, s.brackets, symbol.first_bracket, symbol.bracket_count)
                 exposure += _exposure_e8(s, p, notional)
                 count += 1
+                if symbol.contract_kind == ContractKind.INVERSE:
+                    has_inverse = True
         p = position.next_in_account
-    return balance, maintenance, exposure, count
-
-
-@kernel
-def _write_pool_bands(s, account, asset, move):
-    """Bands of every position of a cross pool: all of them share the pool's safe move."""
-    p = s.accounts[account].first_position
-    while p != NO_ROW:
-        position = s.positions[p]
-        if position.lots != 0 and position.margin_mode == MarginMode.CROSS:
-            if s.symbols[position.symbol].asset == asset:
-                _write_band(s, p, move)
-        p = position.next_in_account
+    return balance, maintenance, exposure, count, has_inverse
 
 
 @kernel
@@ -225,10 +249,13 @@ def is_margin_called(s, balance, maintenance):
 def _emit_margin_call(s, p, account, asset, balance, maintenance):
     symbol = NO_ROW
     mode = MarginMode.CROSS
+    position_side = PositionSide.BOTH
     if p != NO_ROW:
         symbol = s.positions[p].symbol
         mode = MarginMode.ISOLATED
+        position_side = s.positions[p].position_side
     event_edit = new_event(s, EventKind.MARGIN_CALL, account, symbol)
+    event_edit.position_side = position_side
     event_edit.asset = asset
     event_edit.margin_mode = mode
     event_edit.balance_e8 = balance
@@ -237,54 +264,90 @@ def _emit_margin_call(s, p, account, asset, balance, maintenance):
 
 @kernel
 def _add_due(s, account, asset, p, balance, maintenance):
+    """List a due pocket, unless it waits for the next prices or clock command."""
+    if p != NO_ROW:
+        if s.positions[p].is_waiting != 0:
+            return
+    elif s.wallets[wallet_row(s, account, asset)].is_waiting != 0:
+        return
     control = s.control.raw(0)
     row = control.due_count
     if row >= len(s.due):
         control.room_table = DUE_TABLE
-        raise RoomNeeded("the list of due pockets is full")
+        raise RoomNeeded("the heap of due pockets is full")
     control.due_count = row + 1
+    control.due_serial += 1
     entry = s.due.raw(row)
     entry.account = account
     entry.asset = asset
     entry.position = p
     entry.balance_e8 = balance
     entry.maintenance_e8 = maintenance
+    entry.serial = control.due_serial
+    _set_due_serial(s, account, asset, p, control.due_serial)
     stamp = s.stamps.raw(account)
     stamp.due_count += 1
+    while row > 0 and _is_worse(s, row, (row - 1) // 2):
+        _swap_due(s, row, (row - 1) // 2)
+        row = (row - 1) // 2
 
 
 @kernel
-def _forget_due(s, account):
-    """Take the entries of an account off the list; its order does not matter, `worst_due` has a total one."""
-    stamp = s.stamps.raw(account)
-    if stamp.due_count == 0:
+def _forget_due(s, account, asset, p):
+    """Take a pocket's entry back: it stays in the heap until it comes up, and counts no more."""
+    if s.stamps[account].due_count == 0:
         return
-    control = s.control.raw(0)
-    i = 0
-    while i < control.due_count:
-        if s.due[i].account == account:
-            _drop_due(s, i)
-        else:
-            i += 1
-    stamp.due_count = 0
+    if _due_serial(s, account, asset, p) > s.control[0].due_serial_before:
+        _set_due_serial(s, account, asset, p, 0)
+        stamp = s.stamps.raw(account)
+        stamp.due_count -= 1
+
+
+@small
+def _due_serial(s, account, asset, p):
+    """Serial of the entry of a pocket; one of an earlier command or 0: it has none."""
+    if p != NO_ROW:
+        return s.position_stamps[p].due_serial
+    return s.pool_stamps[wallet_row(s, account, asset)].due_serial
+
+
+@small
+def _set_due_serial(s, account, asset, p, serial):
+    if p != NO_ROW:
+        position_stamp = s.position_stamps.raw(p)
+        position_stamp.due_serial = serial
+    else:
+        pool_stamp = s.pool_stamps.raw(wallet_row(s, account, asset))
+        pool_stamp.due_serial = serial
 
 
 @kernel
-def _drop_due(s, i):
-    control = s.control.raw(0)
-    last = s.due[control.due_count - 1]
-    entry = s.due.raw(i)
-    entry.account = last.account
-    entry.asset = last.asset
-    entry.position = last.position
-    entry.balance_e8 = last.balance_e8
-    entry.maintenance_e8 = last.maintenance_e8
-    control.due_count -= 1
+def _swap_due(s, i, j):
+    first = s.due.raw(i)
+    second = s.due.raw(j)
+    account = first.account
+    asset = first.asset
+    position = first.position
+    balance = first.balance_e8
+    maintenance = first.maintenance_e8
+    serial = first.serial
+    first.account = second.account
+    first.asset = second.asset
+    first.position = second.position
+    first.balance_e8 = second.balance_e8
+    first.maintenance_e8 = second.maintenance_e8
+    first.serial = second.serial
+    second.account = account
+    second.asset = asset
+    second.position = position
+    second.balance_e8 = balance
+    second.maintenance_e8 = maintenance
+    second.serial = serial
 
 
 @kernel
 def _is_worse(s, i, j):
-    """Whether due entry i comes before entry j: least balance ÷ maintenance, then account, isolated first, symbol."""
+    """Whether due entry i comes before entry j: least balance ÷ maintenance, then account, isolated first, symbol, side."""
     a = s.due[i]
     b = s.due[j]
     if a.balance_e8 < 0 and b.balance_e8 < 0:
@@ -307,27 +370,45 @@ def _is_worse(s, i, j):
         return a.position != NO_ROW
     if a.position == NO_ROW:
         return a.asset < b.asset
-    return s.positions[a.position].symbol < s.positions[b.position].symbol
+    if s.positions[a.position].symbol != s.positions[b.position].symbol:
+        return s.positions[a.position].symbol < s.positions[b.position].symbol
+    return s.positions[a.position].position_side < s.positions[b.position].position_side
 
 
 @kernel
 def take_worst_due(s):
-    """(account, asset, position) of the worst due pocket, off the list; account NO_ROW when none is due.
+    """(account, asset, position) of the worst due pocket, off the heap; account NO_ROW when none is due.
 
     position is NO_ROW for a cross pool.
     """
     control = s.control.raw(0)
-    if control.due_count == 0:
-        return NO_ROW, NO_ROW, NO_ROW
-    worst = 0
-    for i in range(1, control.due_count):
-        if _is_worse(s, i, worst):
-            worst = i
-    entry = s.due[worst]
-    account = entry.account
-    asset = entry.asset
-    position = entry.position
-    stamp = s.stamps.raw(account)
-    stamp.due_count -= 1
-    _drop_due(s, worst)
-    return account, asset, position
+    while control.due_count > 0:
+        account = s.due[0].account
+        asset = s.due[0].asset
+        position = s.due[0].position
+        serial = s.due[0].serial
+        _drop_first_due(s)
+        if serial == _due_serial(s, account, asset, position):
+            _set_due_serial(s, account, asset, position, 0)
+            stamp = s.stamps.raw(account)
+            stamp.due_count -= 1
+            return account, asset, position
+    return NO_ROW, NO_ROW, NO_ROW
+
+
+@kernel
+def _drop_first_due(s):
+    """Take the first entry off the heap."""
+    control = s.control.raw(0)
+    count = control.due_count - 1
+    _swap_due(s, 0, count)
+    control.due_count = count
+    row = 0
+    while 2 * row + 1 < count:
+        child = 2 * row + 1
+        if child + 1 < count and _is_worse(s, child + 1, child):
+            child += 1
+        if not _is_worse(s, child, row):
+            return
+        _swap_due(s, row, child)
+        row = child

@@ -12,10 +12,40 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import adl, book, commands, engine, events, fills, fixed, judge, liquidation, margin, matching, orders, pockets
+from . import (
+    adl,
+    ahead,
+    amend,
+    bands,
+    book,
+    commands,
+    conditionals,
+    engine,
+    events,
+    fills,
+    fixed,
+    fund,
+    judge,
+    liquidation,
+    listings,
+    margin,
+    marks,
+    matching,
+    orders,
+    pockets,
+    premium,
+    settings,
+    sorting,
+    timers,
+    triggers,
+    wakes,
+)
 from .jit import compiled_namespaces
 
-MODULES = (fixed, margin, events, book, pockets, fills, matching, adl, judge, liquidation, orders, commands, engine)
+MODULES = (
+    fixed, sorting, margin, events, wakes, bands, book, triggers, pockets, premium, timers, ahead, marks, fills, matching, adl, judge, liquidation,
+    orders, conditionals, amend, fund, settings, listings, commands, engine,
+)  # fmt: skip
 _lock = threading.Lock()
 _compiled: Entries | None = None
 
@@ -42,16 +72,17 @@ def compiled_entries(announce: bool = True) -> Entries:
         if _compiled is None:
             from numba import types
 
-            from . import pointer
+            from . import linking, pointer
 
             words = {"state_at": pointer.state_at, "load_word": pointer.load_word, "copy_words": pointer.copy_words}
             space = compiled_namespaces(MODULES, words)[engine.__name__]
             if announce and not any(Path(space["submit"]._cache.cache_path).glob("*.nbi")):
                 print("isocross: compiling the kernel once for this machine (about a minute) …", file=sys.stderr)
             word = types.int64
-            space["submit"].compile((word, word))
-            space["roll_back"].compile((word, word))
-            space["measure_of"].compile((word, word, word, word))
+            with linking.optimised_where_entered(("submit", "roll_back", "measure_of")):
+                space["submit"].compile((word, word))
+                space["roll_back"].compile((word, word))
+                space["measure_of"].compile((word, word, word, word))
             _compiled = Entries(space["submit"], space["roll_back"], space["measure_of"], True)
         return _compiled
 

@@ -7,12 +7,11 @@ Formula numbers (F…) refer to docs/reference/formulas.md; the formulas themsel
 
 from __future__ import annotations
 
-from ..codes import MarginMode, PositionSide
+from ..codes import MarginMode, PositionMode, PositionSide, Side
 from ..limits import SYMBOLS_MAX
 from .events import wallet_row
 from .jit import kernel, small
 from .margin import (
-    fill_value_e8,
     initial_margin_e8,
     maintenance_margin_e8,
     notional_e8,
@@ -20,9 +19,22 @@ from .margin import (
     unrealized_pnl_e8,
 )
 from .schema import MARK_NEVER, NO_ROW
+from .wakes import join_wakes
 
 _HASH_FACTOR = 2_654_435_761
 _LOW_30 = 2**30 - 1
+
+
+@small
+def settings_key(account, symbol):
+    """Key of the settings map; never 0."""
+    return account * SYMBOLS_MAX + symbol + 1
+
+
+@small
+def settings_home_cell(key, mask):
+    """Where a key belongs in the settings map."""
+    return ((((key & _LOW_30) * _HASH_FACTOR) >> 18) ^ (key >> 30)) & mask
 
 
 @kernel
@@ -31,9 +43,9 @@ def find_settings(s, account, symbol):
     first = s.accounts[account].first_position  # often the one asked for, and its row is needed anyway
     if first != NO_ROW and s.positions[first].symbol == symbol:
         return s.positions[first].settings
-    key = account * SYMBOLS_MAX + symbol + 1
+    key = settings_key(account, symbol)
     mask = len(s.settings_map) - 1
-    cell = ((((key & _LOW_30) * _HASH_FACTOR) >> 18) ^ (key >> 30)) & mask
+    cell = settings_home_cell(key, mask)
     while True:
         found = s.settings_map[cell].key
         if found == key:
@@ -70,9 +82,9 @@ def settings_of(s, account, symbol):
     settings_edit.short_isolated = NO_ROW
     settings_edit.order_count = 0
     settings_edit.conditional_count = 0
-    key = account * SYMBOLS_MAX + symbol + 1
+    key = settings_key(account, symbol)
     mask = len(s.settings_map) - 1
-    cell = ((((key & _LOW_30) * _HASH_FACTOR) >> 18) ^ (key >> 30)) & mask
+    cell = settings_home_cell(key, mask)
     while s.settings_map[cell].key != 0:
         cell = (cell + 1) & mask
     cell_edit = s.settings_map.edit(cell)
@@ -102,19 +114,58 @@ def default_leverage(s, symbol, settings):
 
 
 @small
+def first_side(position_mode):
+    """The first of the position sides that an account has in a symbol: BOTH alone, or LONG and SHORT."""
+    if position_mode == PositionMode.HEDGE:
+        return PositionSide.LONG
+    return PositionSide.BOTH
+
+
+@small
+def last_side(position_mode):
+    """The last of them."""
+    if position_mode == PositionMode.HEDGE:
+        return PositionSide.SHORT
+    return PositionSide.BOTH
+
+
+@small
+def is_closing_side(position_side, side):
+    """Whether an order of this side of a hedge can only close: selling a long, buying back a short."""
+    return (position_side == PositionSide.LONG and side == Side.SELL) or (
+        position_side == PositionSide.SHORT and side == Side.BUY
+    )
+
+
+@small
 def position_row(s, settings, position_side, margin_mode):
     """Position row by (side, mode), NO_ROW when it was never needed. One-way positions have side BOTH."""
-    assert position_side == PositionSide.BOTH, "hedge mode is not defined yet"
     if settings == NO_ROW:
         return NO_ROW
+    if position_side == PositionSide.BOTH:
+        if margin_mode == MarginMode.CROSS:
+            return s.settings[settings].both_cross
+        return s.settings[settings].both_isolated
+    return _hedge_row(s, settings, position_side, margin_mode)
+
+
+@kernel
+def _hedge_row(s, settings, position_side, margin_mode):
+    """`position_row` of one side of a hedge."""
+    row = s.settings[settings]
+    if position_side == PositionSide.LONG:
+        if margin_mode == MarginMode.CROSS:
+            return row.long_cross
+        return row.long_isolated
+    assert position_side == PositionSide.SHORT
     if margin_mode == MarginMode.CROSS:
-        return s.settings[settings].both_cross
-    return s.settings[settings].both_isolated
+        return row.short_cross
+    return row.short_isolated
 
 
 @kernel
 def position_of(s, settings, position_side, margin_mode):
-    """Position row by (side, mode), created flat when there is none. A flat row of the other mode is taken over."""
+    """Position row by (side, mode), created flat when there is none."""
     row = position_row(s, settings, position_side, margin_mode)
     if row != NO_ROW:
         return row
@@ -122,10 +173,20 @@ def position_of(s, settings, position_side, margin_mode):
     counters_edit = s.counters.edit(0)
     row = counters_edit.position_count
     counters_edit.position_count = row + 1
-    if margin_mode == MarginMode.CROSS:
-        settings_edit.both_cross = row
+    if position_side == PositionSide.BOTH:
+        if margin_mode == MarginMode.CROSS:
+            settings_edit.both_cross = row
+        else:
+            settings_edit.both_isolated = row
+    elif position_side == PositionSide.LONG:
+        if margin_mode == MarginMode.CROSS:
+            settings_edit.long_cross = row
+        else:
+            settings_edit.long_isolated = row
+    elif margin_mode == MarginMode.CROSS:
+        settings_edit.short_cross = row
     else:
-        settings_edit.both_isolated = row
+        settings_edit.short_isolated = row
     account_edit = s.accounts.edit(settings_edit.account)
     symbol_edit = s.symbols.edit(settings_edit.symbol)
     position_edit = s.positions.edit(row)
@@ -147,7 +208,9 @@ def position_of(s, settings, position_side, margin_mode):
     position_edit.margin_mode = margin_mode
     position_edit.position_side = position_side
     position_edit.is_margin_called = 0
+    position_edit.is_waiting = 0
     position_edit.is_house = account_edit.is_house
+    position_edit.has_own_fees = account_edit.has_own_fees
     if account_edit.last_position == NO_ROW:
         account_edit.first_position = row
     else:
@@ -160,15 +223,12 @@ def position_of(s, settings, position_side, margin_mode):
     else:
         previous_edit = s.positions.edit(symbol_edit.last_position)
         previous_edit.next_in_symbol = row
-        previous_band_edit = s.bands.edit(symbol_edit.last_position)
-        previous_band_edit.next_in_symbol = row
     symbol_edit.last_position = row
     band_edit = s.bands.edit(row)
     band_edit.low_e8 = -1
     band_edit.high_e8 = MARK_NEVER
-    band_edit.account = settings_edit.account
-    band_edit.symbol = settings_edit.symbol
-    band_edit.next_in_symbol = NO_ROW
+    if account_edit.is_house == 0:
+        join_wakes(s, row, settings_edit.symbol)
     return row
 
 
@@ -271,16 +331,15 @@ def own_margin_e8(s, p):
 
 @kernel
 def pool_standing(s, account, asset, needs_maintenance):
-    """(U, IM, OOM, MM, gross) of an account in one margin asset (F14).
+    """(U, IM, OOM, MM) of an account in one margin asset (F14).
 
     U: Σ uPnL of cross positions; IM: Σ initial margin of cross symbols; OOM: Σ open-order margin of isolated symbols;
-    MM: Σ maintenance of cross positions, 0 when it is not needed (nothing isolated is asked); gross: Σ requirement lots at the highest price, for ACCOUNT_TOO_LARGE.
+    MM: Σ maintenance of cross positions, 0 when it is not needed (nothing isolated is asked).
     """
     upnl = 0
     initial = 0
     open_order = 0
     maintenance = 0
-    gross = 0
     p = s.accounts[account].first_position
     while p != NO_ROW:
         position = s.positions[p]
@@ -289,7 +348,6 @@ def pool_standing(s, account, asset, needs_maintenance):
             if symbol.asset == asset:
                 needed = requirement_lots(position.lots, position.bid_lots, position.ask_lots)
                 required = notional_e8(symbol.contract_kind, needed, symbol.step_e8, symbol.mark_e8)
-                gross += fill_value_e8(symbol.contract_kind, needed, symbol.price_max_ticks, symbol.tick_value_e8)
                 if position.margin_mode == MarginMode.CROSS:
                     initial += initial_margin_e8(required, position.leverage) + position.open_loss_e8
                     if position.lots != 0:
@@ -311,14 +369,14 @@ def pool_standing(s, account, asset, needs_maintenance):
                     own = notional_e8(symbol.contract_kind, position.lots, symbol.step_e8, symbol.mark_e8)
                     open_order += initial_margin_e8(required - own, position.leverage) + position.open_loss_e8
         p = position.next_in_account
-    return upnl, initial, open_order, maintenance, gross
+    return upnl, initial, open_order, maintenance
 
 
 @kernel
 def available_e8(s, account, asset):
     """(available, free of maintenance) of an account in one margin asset (F14); the second may be below zero."""
     wallet = s.wallets[wallet_row(s, account, asset)].cross_wallet_e8
-    upnl, initial, open_order, maintenance, _ = pool_standing(s, account, asset, True)
+    upnl, initial, open_order, maintenance = pool_standing(s, account, asset, True)
     available = wallet + upnl - initial - open_order
     if available < 0:
         available = 0
@@ -356,7 +414,7 @@ def max_remove_margin_e8(s, p):
 def max_withdraw_e8(s, account, asset):
     """Most that may be withdrawn (F14)."""
     wallet = s.wallets[wallet_row(s, account, asset)].cross_wallet_e8
-    upnl, initial, open_order, maintenance, _ = pool_standing(s, account, asset, True)
+    upnl, initial, open_order, maintenance = pool_standing(s, account, asset, True)
     most = wallet
     if wallet - open_order - maintenance < most:
         most = wallet - open_order - maintenance

@@ -1,13 +1,14 @@
 """Pointer: how numba sees the State: one machine word from which every table is reached.
 
-Responsible for: `state_at(address)`, `s.table[row]`, `s.table.edit(row)`, `s.table.raw(row)`, `len(s.table)` and
-word access by address, for compiled code. Must not: own memory or know what a field means.
+Responsible for: `state_at(address)`, `s.table[row]`, `s.table.edit(row)`, `s.table.raw(row)`, `s.table.fetch(row)`,
+`len(s.table)` and word access by address, for compiled code. Must not: own memory or know what a field means.
 
 The State is the address of a header of three words per table: address of row 0, capacity in rows, bytes per row.
 A table is that same address with the table's number in its type, so passing either costs one register and
 nothing is reference-counted. `table[row]` is a live view of a row; `edit` first copies the row's old bytes into the
 undo log, with a trailer (row, table), and asks for room when the log is full; it skips the copy when the last row it logged
-of that table since the savepoint was this one.
+of that table since the savepoint was this one. `fetch` asks the processor to bring a row near and returns at once; it
+reads nothing, so any row number will do.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ _UNDO_USED_OFFSET = _CONTROL_FIELDS["undo_used"][1]
 _SAVEPOINT_OFFSET = _CONTROL_FIELDS["savepoint"][1]
 _ROOM_TABLE_OFFSET = _CONTROL_FIELDS["room_table"][1]
 _UNDO_TRAILER_BYTES = 16
+CACHE_LINE_BYTES = 64
 
 
 class StateType(types.Type):
@@ -188,6 +190,34 @@ def _table_raw(table, row):
 @overload_method(TableType, "edit")
 def _table_edit(table, row):
     return lambda table, row: _logged_row_view(table, row)
+
+
+@intrinsic
+def _fetch(typingctx, table, row):
+    if not isinstance(table, TableType) or not isinstance(row, types.Integer):
+        return None
+    name = table.table
+
+    def codegen(context, builder, signature, args):
+        base = _word_at(builder, args[0], _header_offset(name, 0))
+        address = builder.add(base, builder.mul(args[1], ir.Constant(_I64, TABLES[name].itemsize)))
+        pointer_type, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
+        prefetch = builder.module.declare_intrinsic(
+            "llvm.prefetch", [pointer_type], ir.FunctionType(ir.VoidType(), [pointer_type, i32, i32, i32])
+        )
+        for_reading, in_every_cache, as_data = i32(0), i32(3), i32(1)
+        last_byte = TABLES[name].itemsize - 1
+        for offset in (*range(0, last_byte, CACHE_LINE_BYTES), last_byte):  # a row may begin anywhere in a line
+            line = builder.inttoptr(builder.add(address, ir.Constant(_I64, offset)), pointer_type)
+            builder.call(prefetch, [line, for_reading, in_every_cache, as_data])
+        return context.get_dummy_value()
+
+    return types.void(table, types.int64), codegen
+
+
+@overload_method(TableType, "fetch")
+def _table_fetch(table, row):
+    return lambda table, row: _fetch(table, row)
 
 
 @overload(len)

@@ -1,6 +1,7 @@
 """Pure: the State as plain Python sees it, so that kernel code runs uncompiled: overflow oracle, debugger, coverage.
 
-Responsible for: `s.table[row]` (read only), `s.table.edit(row)` (logged), `s.table.raw(row)` (scratch), `len(s.table)`.
+Responsible for: `s.table[row]` (read only), `s.table.edit(row)` (logged), `s.table.raw(row)` (scratch),
+`s.table.fetch(row)` (nothing), `len(s.table)`.
 Must not: own memory or know what a field means. Fields are read as unbounded Python ints; a store that does not
 fit its field raises OverflowError, which is how the silent wrap of compiled int64 is found.
 """
@@ -69,6 +70,9 @@ class PureTable:
         self._check(row)
         self._log.append((self._name, row, self._array[row].tobytes()))
         return PureRow(self._columns, row, True)
+
+    def fetch(self, row: int) -> None:
+        """Nothing: compiled code asks the processor here to bring a row near."""
 
     def __len__(self) -> int:
         return len(self._array)

@@ -11,12 +11,13 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
+from collections.abc import Iterable
 
 import numpy as np
 
 from ..codes import MarginMode
 from ..errors import SnapshotError
-from ..limits import ACCOUNTS_MAX, SYMBOLS_MAX
+from ..limits import ACCOUNTS_MAX, BASIS_SAMPLES, SYMBOLS_MAX
 from ..rulebook import Rulebook, SymbolRules
 from .pure import PureState
 from .schema import (
@@ -24,6 +25,7 @@ from .schema import (
     DERIVED,
     FIRST_USER_ACCOUNT,
     FORMAT_VERSION,
+    KEY_NEVER,
     LINK_HEIGHT,
     MARK_NEVER,
     NO_ROW,
@@ -33,9 +35,20 @@ from .schema import (
 )
 
 _MAGIC = b"isocross-state\0\0"
+_CHECKSUM_BYTES = 32
+_HEADER = "<I64sI"  # format version, identity, bytes of the contracts' names that follow
+CACHE_LINE_BYTES = 64
 _BORROWED = ("commands", "results")  # set to the caller's arrays at every submission
 _FIRST_ROWS = {"orders": 1024, "levels": 512, "settings": 256, "positions": 256, "accounts": 64, "events": 1 << 12}
-_FIRST_ROWS |= {"due": 64, "triggers": 64, "undo": 1 << 16}
+_FIRST_ROWS |= {"wakes": 1024, "trigger_nodes": 256, "timers": 64, "due": 64, "triggers": 64, "undo": 1 << 16}
+
+
+def _aligned(rows: int, dtype: np.dtype) -> np.ndarray:
+    """Zeroed rows, the first of which begins at a cache line."""
+    size = rows * dtype.itemsize
+    buffer = np.zeros(size + CACHE_LINE_BYTES, dtype=np.uint8)
+    first = -buffer.ctypes.data % CACHE_LINE_BYTES
+    return buffer[first : first + size].view(dtype)
 
 
 class State:
@@ -57,6 +70,12 @@ class State:
         self._allocate("assets", self.asset_count)
         self._allocate("logged", len(TABLES))
         self._allocate("visited", 2 * len(symbols) + 2)
+        self._allocate("wake_heaps", 2 * len(symbols) + 1)
+        self._allocate("trigger_heaps", 4 * len(symbols) + 1)
+        self._allocate("traded", len(symbols))
+        self._allocate("moved", len(symbols))
+        self._allocate("pricing", len(symbols))
+        self._allocate("basis", len(symbols) * BASIS_SAMPLES)
         self._allocate_dependents()
         _write_rules(self.arrays, rulebook, symbols, self._allocate)
         _write_system_accounts(self.arrays, len(symbols))
@@ -80,16 +99,18 @@ class State:
             "accounts": counters["account_count"],
             "wallets": counters["account_count"] * self.asset_count,
             "settings": counters["settings_count"],
+            "countdowns": counters["settings_count"],
             "positions": counters["position_count"],
             "orders": counters["order_high"],
             "levels": counters["level_high"],
+            "brackets": counters["bracket_high"],
         }
         return int(counts.get(name, len(self.arrays[name])))
 
     def _allocate(self, name: str, rows: int) -> None:
-        array = np.zeros(rows, dtype=TABLES[name])
-        if name in ("level_links",):
-            array["next_level"] = NO_ROW
+        array = _aligned(rows, TABLES[name])
+        if name == "level_links":
+            array["next_level"], array["next_key"] = NO_ROW, KEY_NEVER
         old = self.arrays.get(name)
         if old is not None:
             kept = min(len(old), rows)
@@ -120,7 +141,7 @@ class State:
         self._allocate(name, wanted)
         self._allocate_dependents()
         if name == "orders":
-            self._rebuild_order_map()
+            self._rebuild_order_maps()
         if name == "settings":
             self._rebuild_settings_map()
 
@@ -135,86 +156,86 @@ class State:
         for name, rows in (
             ("wallets", accounts * self.asset_count),
             ("stamps", accounts),
-            ("touched", accounts),
+            ("touched", accounts + len(self.arrays["positions"])),
+            ("position_stamps", len(self.arrays["positions"])),
+            ("pool_stamps", accounts * self.asset_count),
+            ("pools", accounts * self.asset_count),
             ("level_links", len(self.arrays["levels"]) * LINK_HEIGHT),
             ("order_map", _map_cells(len(self.arrays["orders"]))),
+            ("client_map", _map_cells(len(self.arrays["orders"]))),
             ("bands", len(self.arrays["positions"])),
+            ("wake_slots", len(self.arrays["positions"])),
             ("settings_map", _map_cells(len(self.arrays["settings"]))),
+            ("countdowns", len(self.arrays["settings"])),
         ):
             if len(self.arrays[name]) < rows:
                 self._allocate(name, rows)
 
     def rebuild_maps(self) -> None:
-        """Fill both maps again from the rows they index."""
-        self._rebuild_order_map()
+        """Fill the maps again from the rows they index."""
+        self._rebuild_order_maps()
         self._rebuild_settings_map()
 
-    def _rebuild_order_map(self) -> None:
+    def _rebuild_order_maps(self) -> None:
         orders = self.arrays["orders"]
         live = np.flatnonzero((orders["order_id"] != 0) & ((orders["level"] != NO_ROW) | (orders["is_conditional"] != 0)))
-        cells = self.arrays["order_map"]
-        cells[:] = 0
-        mask = len(cells) - 1
-        for row in live.tolist():
-            order_id = int(orders["order_id"][row])
-            _put(cells, ((order_id >> 10) + (order_id & 1023) * 7919) & mask, mask, order_id, row)
+        order_ids = orders["order_id"][live]
+        _fill(self.arrays["order_map"], (order_ids >> 10) + (order_ids & 1023) * 7919, order_ids, live)
+        named = live[orders["client_id_hash"][live] != 0]
+        keys = orders["client_id_hash"][named]
+        mixed = (((keys ^ (keys >> 30)) & (2**30 - 1)) + orders["account"][named].astype(np.int64) * 2_654_435_761) & (2**30 - 1)
+        _fill(self.arrays["client_map"], (mixed * 2_654_435_761) >> 18, keys, named)
 
     def _rebuild_settings_map(self) -> None:
-        cells = self.arrays["settings_map"]
-        cells[:] = 0
-        mask = len(cells) - 1
         settings = self.arrays["settings"]
         count = int(self.arrays["counters"]["settings_count"][0])
         keys = settings["account"][:count].astype(np.int64) * SYMBOLS_MAX + settings["symbol"][:count] + 1
-        for row, key in enumerate(keys.tolist()):
-            home = ((((key & (2**30 - 1)) * 2_654_435_761) >> 18) ^ (key >> 30)) & mask
-            _put(cells, home, mask, key, row)
+        places = (((keys & (2**30 - 1)) * 2_654_435_761) >> 18) ^ (keys >> 30)
+        _fill(self.arrays["settings_map"], places, keys, np.arange(count))
 
     def digest(self) -> str:
         """The state hash: SHA-256 over the used authoritative rows."""
-        digest = hashlib.sha256()
-        for name in AUTHORITATIVE:
-            digest.update(name.encode())
-            digest.update(self.arrays[name][: self.used_rows(name)].tobytes())
-        return digest.hexdigest()
+        return _digest((name, self.arrays[name][: self.used_rows(name)].tobytes()) for name in AUTHORITATIVE)
 
-    def to_bytes(self, rulebook_hash: str) -> bytes:
-        """Everything that a restore needs, compressed, with version, rulebook hash and checksum."""
-        parts = [struct.pack("<I64s", FORMAT_VERSION, rulebook_hash.encode())]
+    def freeze(self, identity: str, symbols: tuple[str, ...]) -> FrozenState:
+        """A copy of everything that a restore needs."""
+        tables = []
         for name in (*AUTHORITATIVE, *DERIVED):
             array = self.arrays[name]
             rows = self.used_rows(name) if name in AUTHORITATIVE else len(array)
-            raw = array[:rows].tobytes()
-            parts.append(struct.pack("<16sQQ", name.encode(), len(array), rows))
-            parts.append(raw)
-        body = zlib.compress(b"".join(parts), 1)
-        return _MAGIC + hashlib.sha256(body).digest() + body
+            tables.append((name, len(array), rows, array[:rows].tobytes()))
+        return FrozenState(identity, symbols, tables)
 
-    def load_bytes(self, data: bytes, rulebook_hash: str) -> None:
-        """Replace every table by those of a snapshot of the same format version and rulebook."""
-        if not data.startswith(_MAGIC):
-            raise SnapshotError("these bytes are not a snapshot: they do not begin with 'isocross-state'")
-        checksum, body = data[len(_MAGIC) : len(_MAGIC) + 32], data[len(_MAGIC) + 32 :]
-        if hashlib.sha256(body).digest() != checksum:
-            raise SnapshotError("the snapshot is damaged: its checksum does not match its content")
-        raw = memoryview(zlib.decompress(body))
-        version, found_hash = struct.unpack_from("<I64s", raw)
-        if version != FORMAT_VERSION:
-            raise SnapshotError(f"the snapshot has format version {version}; this program reads {FORMAT_VERSION}")
-        if found_hash.rstrip(b"\0").decode() != rulebook_hash:
+    def load_bytes(self, data: bytes, identity: str) -> None:
+        """Replace every table by those of a snapshot of the same format version, rulebook and contracts."""
+        found, symbols, tables = _opened(data)
+        if found != identity:
             raise SnapshotError(
-                f"the snapshot was made under another rulebook (hash {found_hash.rstrip(bytes(1)).decode()[:12]}…, "
-                f"here {rulebook_hash[:12]}…)"
+                f"the snapshot was made under another rulebook or with other contracts ({', '.join(symbols)}; "
+                f"hash {found[:12]}…, here {identity[:12]}…)"
             )
-        offset = struct.calcsize("<I64s")
+        raw = memoryview(zlib.decompress(tables))
+        offset = 0
         for name in (*AUTHORITATIVE, *DERIVED):
             _, capacity, rows = struct.unpack_from("<16sQQ", raw, offset)
             offset += struct.calcsize("<16sQQ")
-            array = np.zeros(capacity, dtype=TABLES[name])
+            array = _aligned(capacity, TABLES[name])
             size = rows * array.dtype.itemsize
-            array[:rows] = np.frombuffer(raw[offset : offset + size], dtype=TABLES[name])
+            array.view(np.uint8)[:size] = np.frombuffer(raw[offset : offset + size], dtype=np.uint8)  # not field by field
             offset += size
             self._set(name, array)
+        self._begin_afresh()
+
+    def load_copy(self, other: State) -> None:
+        """Replace every table by a copy of another state's, which has the same rulebook and contracts."""
+        for name in (*AUTHORITATIVE, *DERIVED):
+            array = np.empty(len(other.arrays[name]), dtype=TABLES[name])
+            array.view(np.uint8)[:] = other.arrays[name].view(np.uint8)  # numpy copies records field by field
+            self._set(name, array)
+        self._begin_afresh()
+
+    def _begin_afresh(self) -> None:
+        """Scratch tables for the tables that are here now."""
         for name in SCRATCH:
             if name not in _BORROWED:
                 self._set(name, np.zeros(len(self.arrays[name]), dtype=TABLES[name]))
@@ -225,7 +246,63 @@ class State:
     def used_bytes(self) -> dict[str, bytes]:
         """The used rows of every authoritative table and the maps in full: what a preview must leave identical."""
         kept = {name: self.arrays[name][: self.used_rows(name)].tobytes() for name in AUTHORITATIVE}
-        return kept | {name: self.arrays[name].tobytes() for name in DERIVED}
+        derived = {name: self.arrays[name] for name in DERIVED}
+        links_used = self.used_rows("levels") * LINK_HEIGHT
+        derived["level_links"] = derived["level_links"][:links_used]  # a table grows earlier where a batch is longer
+        return kept | {name: rows.tobytes() for name, rows in derived.items()}
+
+
+class FrozenState:
+    """The memory of one exchange at one moment. Nothing in it changes any more, so any thread may write it out."""
+
+    def __init__(self, identity: str, symbols: tuple[str, ...], tables: list[tuple[str, int, int, bytes]]) -> None:
+        self._identity, self._symbols = identity, symbols
+        self._tables = tables  # name, capacity in rows, rows, their bytes
+
+    def digest(self) -> str:
+        """The state hash of that moment."""
+        return _digest((name, raw) for name, _, _, raw in self._tables if name in AUTHORITATIVE)
+
+    def to_bytes(self) -> bytes:
+        """Everything that a restore needs: checksum, version, identity, the contracts' names; the tables compressed."""
+        names = "\n".join(self._symbols).encode()
+        head = struct.pack(_HEADER, FORMAT_VERSION, self._identity.encode(), len(names)) + names
+        press = zlib.compressobj(1)
+        parts = []
+        for name, capacity, rows, raw in self._tables:
+            parts.append(press.compress(struct.pack("<16sQQ", name.encode(), capacity, rows)))
+            parts.append(press.compress(raw))
+        body = b"".join([head, *parts, press.flush()])
+        return _MAGIC + hashlib.sha256(body).digest() + body
+
+
+def _digest(tables: Iterable[tuple[str, bytes]]) -> str:
+    digest = hashlib.sha256()
+    for name, raw in tables:
+        digest.update(name.encode())
+        digest.update(raw)
+    return digest.hexdigest()
+
+
+def symbols_of(data: bytes) -> tuple[str, ...]:
+    """The contracts of the exchange that a snapshot was made of, in the order of their numbers."""
+    return _opened(data)[1]
+
+
+def _opened(data: bytes) -> tuple[str, tuple[str, ...], bytes]:
+    """Identity, contracts and compressed tables of a snapshot; SnapshotError for what is none of this version."""
+    if not data.startswith(_MAGIC):
+        raise SnapshotError("these bytes are not a snapshot: they do not begin with 'isocross-state'")
+    start = len(_MAGIC) + _CHECKSUM_BYTES
+    checksum, body = data[len(_MAGIC) : start], data[start:]
+    if hashlib.sha256(body).digest() != checksum:
+        raise SnapshotError("the snapshot is damaged: its checksum does not match its content")
+    version, identity, size = struct.unpack_from(_HEADER, body)
+    if version != FORMAT_VERSION:
+        raise SnapshotError(f"the snapshot has format version {version}; this program reads {FORMAT_VERSION}")
+    names = struct.calcsize(_HEADER)
+    tables = names + size
+    return identity.rstrip(b"\0").decode(), tuple(body[names:tables].decode().split("\n")), body[tables:]
 
 
 def _map_cells(rows: int) -> int:
@@ -233,10 +310,21 @@ def _map_cells(rows: int) -> int:
     return 1 << max(4, (2 * rows - 1).bit_length())
 
 
-def _put(cells: np.ndarray, cell: int, mask: int, key: int, row: int) -> None:
-    while cells["key"][cell] != 0:
-        cell = (cell + 1) & mask
-    cells[cell] = (key, row)
+def _fill(cells: np.ndarray, places: np.ndarray, keys: np.ndarray, rows: np.ndarray) -> None:
+    """A map anew by linear probing: in order of its home, a key takes its home or the cell behind the key before it."""
+    mask = len(cells) - 1
+    homes = places & mask
+    order = np.argsort(homes, kind="stable")
+    count = np.arange(len(order))
+    taken = count + np.maximum.accumulate(homes[order] - count) if len(order) else count
+    inside = np.searchsorted(taken, mask, side="right")
+    cells[:] = 0
+    cells["key"][taken[:inside]], cells["row"][taken[:inside]] = keys[order[:inside]], rows[order[:inside]]
+    free = 0
+    for behind in order[inside:].tolist():  # past the last cell: on at the first
+        while cells["key"][free] != 0:
+            free += 1
+        cells[free] = (keys[behind], rows[behind])
 
 
 def _write_rules(arrays, rulebook: Rulebook, symbols: list[SymbolRules], allocate) -> None:
@@ -248,14 +336,24 @@ def _write_rules(arrays, rulebook: Rulebook, symbols: list[SymbolRules], allocat
         "default_margin_mode",
         "isolated_fill_basis",
         "isolated_funding_source",
+        "funding_price",
         "fee_basis",
         "liquidation_ladder",
+        "ladder_tiers",
+        "liquidation_time_in_force",
+        "partial_threshold_e8",
+        "partial_share_e8",
+        "takeover_ratio_e8",
+        "fund_unwind_share_e8",
+        "fund_unwind_band_e8",
         "cross_liquidation_order",
         "liquidation_pays_trading_fee",
+        "mark_price",
         "remainder_to",
         "adl_ranking",
     ):
         engine[column][0] = int(getattr(rulebook, column))
+    engine["partial_cooldown_ms"][0] = rulebook.partial_cooldown_seconds * 1_000
     engine["asset_count"][0] = len(rulebook.margin_assets)
     engine["symbol_count"][0] = len(symbols)
     allocate("brackets", sum(len(rules.brackets) for rules in symbols))
@@ -266,6 +364,9 @@ def _write_rules(arrays, rulebook: Rulebook, symbols: list[SymbolRules], allocat
             "tick_e8",
             "step_e8",
             "tick_value_e8",
+            "lot_value_max_e8",
+            "price_min_ticks",
+            "price_min_e8",
             "price_max_ticks",
             "price_max_e8",
             "min_notional_e8",
@@ -275,10 +376,21 @@ def _write_rules(arrays, rulebook: Rulebook, symbols: list[SymbolRules], allocat
             "market_bound_rate_e8",
             "funding_cap_rate_e8",
             "funding_floor_rate_e8",
+            "trigger_protect_rate_e8",
+            "band_up_rate_e8",
+            "band_down_rate_e8",
+            "lots_max",
+            "order_lots_max",
+            "market_lots_max",
+            "orders_max",
+            "conditional_orders_max",
             "contract_kind",
         ):
             table[column][row] = int(getattr(rules, column))
-        table["lots_max"][row] = rules.lots_max
+        pricing = arrays["pricing"]
+        pricing["impact_notional_e8"][row] = rules.impact_notional_e8
+        pricing["interest_rate_e8"][row] = rules.interest_rate_e8
+        pricing["funding_interval_ms"][row] = rules.funding_interval_hours * 3_600_000
         table["asset"][row] = rulebook.margin_assets.index(rules.margin_asset)
         table["first_bracket"][row] = next_bracket
         table["bracket_count"][row] = len(rules.brackets)
@@ -288,6 +400,7 @@ def _write_rules(arrays, rulebook: Rulebook, symbols: list[SymbolRules], allocat
             for column in ("floor_e8", "rate_e8", "deduction_e8", "cap_e8", "leverage_max"):
                 brackets[column][next_bracket] = getattr(bracket, column)
             next_bracket += 1
+    arrays["counters"]["bracket_high"] = next_bracket
 
 
 def _write_system_accounts(arrays, symbol_count: int) -> None:
@@ -296,7 +409,7 @@ def _write_system_accounts(arrays, symbol_count: int) -> None:
     counters["account_count"] = FIRST_USER_ACCOUNT
     counters["settings_count"] = counters["position_count"] = counters["level_high"] = 2 * symbol_count
     counters["level_count"] = 2 * symbol_count
-    counters["first_free_order"] = counters["first_free_level"] = NO_ROW
+    counters["first_free_order"] = counters["first_free_level"] = counters["first_waiting"] = NO_ROW
     for account in range(FIRST_USER_ACCOUNT):
         accounts["is_open"][account] = accounts["is_house"][account] = 1
         accounts["first_position"][account] = account
@@ -317,8 +430,6 @@ def _write_system_accounts(arrays, symbol_count: int) -> None:
         positions["first_order"][row] = positions["last_order"][row] = NO_ROW
         bands = arrays["bands"]
         bands["low_e8"][row], bands["high_e8"][row] = -1, MARK_NEVER
-        bands["account"][row], bands["symbol"][row] = account, symbol
-        bands["next_in_symbol"][row] = positions["next_in_symbol"][row]
     symbols = arrays["symbols"]
     for symbol in range(symbol_count):
         symbols["first_position"][symbol], symbols["last_position"][symbol] = 2 * symbol, 2 * symbol + 1

@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .document import from_document, to_document
-from .loader import DEFAULT_RULEBOOK, load, load_text, names, user_folder
+from .loader import DEFAULT_RULEBOOK, examine, load, load_text, names, user_folder
 from .lookup import from_template, regrid, symbol_rules, why_not_runnable, with_symbols
 from .model import Bracket, Rulebook, SymbolRules
 
 if TYPE_CHECKING:
-    from .importer import BracketFile, BracketTable, ImportReport, import_brackets, import_file
+    from .importer import (
+        BracketFile,
+        BracketTable,
+        ImportReport,
+        RefusedMarket,
+        import_brackets,
+        import_file,
+        representable,
+    )
 
 __all__ = [
     "DEFAULT_RULEBOOK",
@@ -18,8 +26,10 @@ __all__ = [
     "BracketFile",
     "BracketTable",
     "ImportReport",
+    "RefusedMarket",
     "Rulebook",
     "SymbolRules",
+    "examine",
     "from_document",
     "from_template",
     "import_brackets",
@@ -28,6 +38,7 @@ __all__ = [
     "load_text",
     "names",
     "regrid",
+    "representable",
     "symbol_rules",
     "to_document",
     "user_folder",
@@ -35,7 +46,8 @@ __all__ = [
     "with_symbols",
 ]
 
-_IMPORTER = {"BracketFile", "BracketTable", "ImportReport", "import_brackets", "import_file"}
+_IMPORTER = {"BracketFile", "BracketTable", "ImportReport", "RefusedMarket", "import_brackets", "import_file",
+             "representable"}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -24,7 +24,14 @@ class BracketRow(NamedTuple):
 
 
 class BracketFaultError(ValueError):
-    """A bracket table contradicts itself; the text says where. Callers add the file and the symbol."""
+    """A bracket table contradicts itself; the text says where. Callers add the file and the symbol.
+
+    row   the bracket it is about, from 0; None when it is about all of them.
+    """
+
+    def __init__(self, message: str, row: int | None = None) -> None:
+        super().__init__(message)
+        self.row = row
 
 
 def build_brackets(
@@ -45,7 +52,7 @@ def build_brackets(
     if len(kept) > BRACKETS_MAX:
         raise BracketFaultError(f"{len(kept)} brackets: expected at most {BRACKETS_MAX}")
     if not kept or kept[0].floor_e8 != 0:
-        raise BracketFaultError(f"bracket 1 begins at {format_e8(rows[0].floor_e8)}: expected 0")
+        raise BracketFaultError(f"bracket 1 begins at {format_e8(rows[0].floor_e8)}: expected 0", 0)
     if notional_max_e8 <= rows[-1].floor_e8:
         raise BracketFaultError(
             f"the last bracket begins at {format_e8(rows[-1].floor_e8)} and ends at {format_e8(notional_max_e8)}: "
@@ -73,26 +80,32 @@ def _deductions_e8(rows: Sequence[BracketRow]) -> list[int]:
     for number, (floor_e8, rate_e8, _, cum_e8) in enumerate(rows, start=1):
         if floor_e8 <= floor_before:
             raise BracketFaultError(
-                f"bracket {number} begins at {format_e8(floor_e8)}: expected more than {format_e8(floor_before)}"
+                f"bracket {number} begins at {format_e8(floor_e8)}: expected more than {format_e8(floor_before)}",
+                number - 1,
             )
         if not 0 < rate_e8 <= ONE_E8:
-            raise BracketFaultError(f"bracket {number} has rate {format_e8(rate_e8)}: expected above 0 and at most 1")
+            raise BracketFaultError(
+                f"bracket {number} has rate {format_e8(rate_e8)}: expected above 0 and at most 1", number - 1
+            )
         if rate_e8 < rate_before:
             raise BracketFaultError(
                 f"bracket {number} has rate {format_e8(rate_e8)}: expected at least {format_e8(rate_before)}, "
-                "the rate of the bracket before it"
+                "the rate of the bracket before it",
+                number - 1,
             )
         step, rest = divmod(floor_e8 * (rate_e8 - rate_before), ONE_E8)
         if rest:
             raise BracketFaultError(
                 f"bracket {number}: floor {format_e8(floor_e8)} × rate step {format_e8(rate_e8 - rate_before)} "
-                "is finer than 0.00000001: maintenance cannot be continuous there"
+                "is finer than 0.00000001: maintenance cannot be continuous there",
+                number - 1,
             )
         deduction += step
         if cum_e8 is not None and cum_e8 != deduction:
             raise BracketFaultError(
                 f"bracket {number} states the deduction {format_e8(cum_e8)}: expected {format_e8(deduction)}, "
-                "which makes maintenance continuous"
+                "which makes maintenance continuous",
+                number - 1,
             )
         deductions.append(deduction)
         floor_before, rate_before = floor_e8, rate_e8
@@ -105,10 +118,13 @@ def _check_leverages(rows: Sequence[BracketRow], leverage_max: int) -> list[str]
     above = leverage_max
     for number, row in enumerate(rows, start=1):
         if not 1 <= row.leverage_max <= leverage_max:
-            raise BracketFaultError(f"bracket {number} has leverage {row.leverage_max}: expected 1 … {leverage_max}")
+            raise BracketFaultError(
+                f"bracket {number} has leverage {row.leverage_max}: expected 1 … {leverage_max}", number - 1
+            )
         if row.leverage_max > above:
             raise BracketFaultError(
-                f"bracket {number} has leverage {row.leverage_max}: expected at most {above}, that of the one before it"
+                f"bracket {number} has leverage {row.leverage_max}: expected at most {above}, that of the one before it",
+                number - 1,
             )
         if row.rate_e8 * row.leverage_max > ONE_E8:
             notes.append(

@@ -10,27 +10,43 @@ and the others are taken.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from ..answer import Answer, Columns, Shown
 from ..errors import AmountError, RulebookError
 from ..limits import LEVERAGE_MAX
 from ..units import to_decimal, to_e8
 from .brackets import BracketFaultError, BracketRow, build_brackets
+from .formats import Market, lines_of, read_json, read_parquet, wrong
+from .lines import Path as Place
 from .loader import DEFAULT_RULEBOOK, is_name, is_symbol, load, load_text, shipped_names, user_folder
 from .model import Rulebook
 from .overlay import HEADER, overlay_text, write_file
 
+SCHEMA = "isocross.rules.import/1"
 FILE_BYTES_MAX = 64 * 2**20
 QUOTES = ("USDT", "USDC", "BUSD", "FDUSD", "BTC", "ETH", "USD")  # what a venue's bare symbol may end in
 
 _DATE = re.compile(r"(20\d\d)-?([01]\d)-?([0-3]\d)")
+
+
+class RefusedMarket(NamedTuple):
+    """A contract of a file that was not taken."""
+
+    market: str
+    reason: str
+    line: int | None  # of the file; None where it has no lines
+    is_fault: bool = True  # False: right as it is, and no contract that runs here
+
+    @property
+    def text(self) -> str:
+        """'line 12: BTCUSDT: bracket 3 …'."""
+        return f"{'' if self.line is None else f'line {self.line}: '}{self.market}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +60,7 @@ class BracketTable:
     rows: tuple[BracketRow, ...]
     notional_max_e8: int
     notes: tuple[str, ...]  # what looks odd, or was clamped
+    place: Place = ()  # in the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +72,12 @@ class BracketFile:
     as_of: str  # ISO date: in the file's name, else when it was last changed
     sha256: str
     tables: tuple[BracketTable, ...]
-    refused: tuple[tuple[str, str], ...]  # market, why
+    refused: tuple[RefusedMarket, ...]
+    text: str = field(default="", repr=False)  # empty where the file has no lines
 
 
-@dataclass(frozen=True, slots=True)
-class ImportReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class ImportReport(Answer):
     """What import_file() did."""
 
     name: str  # load() takes it
@@ -73,7 +91,46 @@ class ImportReport:
     template_grid: tuple[str, ...]  # symbols whose grid is a template's, until a reference price chooses one
     clamped: tuple[str, ...]
     notes: tuple[str, ...]
-    refused: tuple[tuple[str, str], ...]
+    refused: tuple[RefusedMarket, ...]
+
+    @property
+    def is_negative(self) -> bool:
+        """Whether no contract was taken."""
+        return not self.symbols
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data; refusals and their lines by the name that the file gives the contract."""
+        return {
+            "schema": SCHEMA,
+            "name": self.name,
+            "path": str(self.path),
+            "source": str(self.source),
+            "kind": self.kind,
+            "as_of": self.as_of,
+            "symbols": self.symbols,
+            "bracket_count": self.bracket_count,
+            "own_grid": self.own_grid,
+            "template_grid": self.template_grid,
+            "clamped": self.clamped,
+            "notes": self.notes,
+            "refused": {one.market: one.reason for one in self.refused},
+            "refused_lines": {one.market: one.line for one in self.refused},
+        }
+
+    def columns(self) -> Columns:
+        """One row per contract of the file, those that were taken first."""
+        grids = ["the venue's" if symbol in self.own_grid else "a template's" for symbol in self.symbols]
+        nothing: list[Any] = [None] * len(self.refused)
+        return {
+            "contract": [*self.symbols, *(one.market for one in self.refused)],
+            "is_taken": [*(True for _ in self.symbols), *(False for _ in self.refused)],
+            "grid": [*grids, *nothing],
+            "reason": [*(None for _ in self.symbols), *(one.reason for one in self.refused)],
+        }
+
+    def shown(self) -> Shown:
+        """A fact a line."""
+        return Shown("\n".join(self.lines()))
 
     def lines(self) -> list[str]:
         """The report for people, a fact a line."""
@@ -85,16 +142,24 @@ class ImportReport:
         ]
         result += [f"clamped   {text}" for text in self.clamped]
         result += [f"note      {text}" for text in self.notes]
-        result += [f"refused   {market}: {reason}" for market, reason in self.refused]
+        result += [f"refused   {one.text}" for one in self.refused]
         return result
 
 
 class _Refused(Exception):
-    """A contract that cannot be represented; the text says why."""
+    """A contract that cannot be represented; the text says why. `row`: the bracket it is about, from 0."""
+
+    def __init__(self, reason: str, row: int | None = None) -> None:
+        super().__init__(reason)
+        self.row = row
+
+
+class _NotRunHere(_Refused):
+    """A contract that is none of those which run here, however right its rows are."""
 
 
 def import_file(
-    path: str | Path, name: str | None = None, home: str | Path | None = None, as_of: str | None = None
+    file: str | Path, name: str | None = None, home: str | Path | None = None, as_of: str | None = None
 ) -> ImportReport:
     """Reads a file of brackets and writes them as a rulebook over binance-usdm into the user's folder.
 
@@ -102,8 +167,8 @@ def import_file(
              as_of: ISO date of the brackets; by default the date in the file's name, else that of its last change.
     Errors   RulebookError when the file cannot be understood, holds nothing usable, or the name is taken.
     """
-    file = import_brackets(path, as_of)
-    wanted = _slug(file.path.stem) if name is None else name
+    read = import_brackets(file, as_of)
+    wanted = _slug(read.path.stem) if name is None else name
     if not is_name(wanted) or wanted in shipped_names():
         taken = "the name of a shipped rulebook" if wanted in shipped_names() else "not a name"
         raise RulebookError(
@@ -114,8 +179,8 @@ def import_file(
         raise RulebookError(f"{target}: not written by an import and not overwritten: expected another name")
 
     base = load(DEFAULT_RULEBOOK)
-    tables, refused = _representable(file, base)
-    text = overlay_text(wanted, base, file.as_of, _describe(file), tables)
+    tables, refused = representable(read, base)
+    text = overlay_text(wanted, base, read.as_of, _describe(read), tables)
     rulebook = load_text(text, str(target), home)
     write_file(target, text)
 
@@ -126,9 +191,9 @@ def import_file(
     return ImportReport(
         name=wanted,
         path=target,
-        source=file.path,
-        kind=file.kind,
-        as_of=file.as_of,
+        source=read.path,
+        kind=read.kind,
+        as_of=read.as_of,
         symbols=symbols,
         bracket_count=sum(len(table.rows) for table in tables),
         own_grid=tuple(symbol for symbol in symbols if not rulebook.symbols[symbol].is_template),
@@ -154,23 +219,23 @@ def import_brackets(path: str | Path, as_of: str | None = None) -> BracketFile:
         changed = datetime.fromtimestamp(where.stat().st_mtime, tz=UTC).date().isoformat()
     except OSError as error:
         raise RulebookError(f"{where}: cannot be read: {error.strerror}") from None
-    kind, markets = _parquet(where) if content[:4] == b"PAR1" else _json(where, content)
+    kind, markets = read_parquet(where) if content[:4] == b"PAR1" else read_json(where, content)
     tables: list[BracketTable] = []
-    refused: list[tuple[str, str]] = []
+    refused: list[RefusedMarket] = []
     taken: dict[str, str] = {}
-    for market, rows in markets:
+    for market in markets:
         try:
-            table = _table(market, rows)
+            table = _table(market)
             if table.symbol in taken:
                 raise _Refused(f"the file has {taken[table.symbol]} already, which has the same name here")
         except _Refused as reason:
-            refused.append((market, str(reason)))
+            is_fault = not isinstance(reason, _NotRunHere)
+            refused.append(RefusedMarket(market.name, str(reason), market.line_of(reason.row), is_fault))
             continue
-        taken[table.symbol] = market
+        taken[table.symbol] = market.name
         tables.append(table)
     if not tables:
-        why = f": {refused[0][0]}: {refused[0][1]}" if refused else ""
-        raise RulebookError(f"{where}: expected at least one usable bracket table{why}")
+        raise _nothing_usable(where, refused)
     return BracketFile(
         path=where,
         kind=kind,
@@ -178,76 +243,17 @@ def import_brackets(path: str | Path, as_of: str | None = None) -> BracketFile:
         sha256=hashlib.sha256(content).hexdigest(),
         tables=tuple(tables),
         refused=tuple(refused),
+        text="" if content[:4] == b"PAR1" else content.decode("utf-8-sig"),
     )
-
-
-# ── formats: each yields (market, rows); a row is a mapping ────────────────────────────────────────────────────────
-
-Markets = Iterator[tuple[str, list[Any]]]
-
-
-def _json(where: Path, content: bytes) -> tuple[str, Markets]:
-    try:
-        data = json.loads(content.decode("utf-8-sig"), parse_float=Decimal)
-    except (ValueError, RecursionError) as error:
-        raise RulebookError(f"{where}: expected JSON or Parquet: {error}") from None
-    if isinstance(data, dict) and isinstance(data.get("data"), dict) and "updated" in data:
-        data = data["data"]  # freqtrade's cache
-    if isinstance(data, dict) and "brackets" in data:
-        data = [data]
-    if isinstance(data, list) and data and all(isinstance(item, dict) and "brackets" in item for item in data):
-        return "Binance leverageBracket", _entries([(item.get("symbol"), item["brackets"]) for item in data], where)
-    if isinstance(data, dict) and data and all(isinstance(rows, list) for rows in data.values()):
-        return "ccxt or freqtrade leverage tiers", _entries(list(data.items()), where)
-    if isinstance(data, list) and data and all(isinstance(item, dict) and "minNotional" in item for item in data):
-        if not all(isinstance(item.get("symbol"), str) for item in data):
-            raise RulebookError(f"{where}: tiers of one market: expected each to name its market under 'symbol'")
-        grouped: dict[str, list[Any]] = {}
-        for item in data:
-            grouped.setdefault(item["symbol"], []).append(item)
-        return "ccxt market leverage tiers", _entries(list(grouped.items()), where)
-    raise RulebookError(
-        f"{where}: expected Binance's leverageBracket answer, ccxt's leverage tiers, or freqtrade's tiers file"
-    )
-
-
-def _entries(items: list[tuple[Any, Any]], where: Path) -> Markets:
-    for market, rows in items:
-        if not isinstance(market, str) or not market or not isinstance(rows, list):
-            raise RulebookError(f"{where}: {str(market)[:40]!r}: expected the name of a market with a list of brackets")
-        yield market, rows
-
-
-def _parquet(where: Path) -> tuple[str, Markets]:
-    import polars
-
-    names = {
-        "symbol": "symbol",
-        "min_notional": "minNotional",
-        "max_notional": "maxNotional",
-        "maint_margin_rate": "maintenanceMarginRate",
-        "max_leverage": "maxLeverage",
-        "maint_amount": "cum",
-    }
-    try:
-        frame = polars.read_parquet(where)
-    except Exception as error:  # polars raises many kinds
-        raise RulebookError(f"{where}: expected a readable Parquet file: {str(error)[:200]}") from None
-    missing = [name for name in names if name not in frame.columns]
-    if missing:
-        raise RulebookError(f"{where}: expected the columns {', '.join(names)}; missing: {', '.join(missing)}")
-    grouped: dict[Any, list[Any]] = {}
-    for row in frame.select(list(names)).rename(names).iter_rows(named=True):
-        grouped.setdefault(row["symbol"], []).append(row)
-    return "Parquet table of tiers", _entries(list(grouped.items()), where)
 
 
 # ── one contract ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _table(market: str, rows: list[Any]) -> BracketTable:
+def _table(market: Market) -> BracketTable:
     """The checked table of one market, or _Refused."""
-    symbol, base_asset, margin_asset = _parts(market)
+    symbol, base_asset, margin_asset = _parts(market.name)
+    rows = market.rows
     if not rows or not all(isinstance(row, dict) for row in rows):
         raise _Refused("it has no list of brackets")
     bracket_rows: list[BracketRow] = []
@@ -256,10 +262,10 @@ def _table(market: str, rows: list[Any]) -> BracketTable:
         info = row.get("info")
         raw: dict[str, Any] = {**row, **info} if isinstance(info, dict) else row
         if "qtyFloor" in raw or "qtyCap" in raw:
-            raise _Refused("its brackets are in contracts: coin-margined contracts are not run here")
+            raise _NotRunHere("its brackets are in contracts: coin-margined contracts are not run here", number - 1)
         floor_e8 = _value(raw, ("notionalFloor", "minNotional"), number, to_e8)
         if number > 1 and end_e8 != floor_e8:
-            raise _Refused(f"bracket {number} does not begin where bracket {number - 1} ends")
+            raise _Refused(f"bracket {number} does not begin where bracket {number - 1} ends", number - 1)
         end_e8 = _end_e8(raw, number)
         leverage = _value(raw, ("initialLeverage", "maxLeverage"), number, to_decimal)
         bracket_rows.append(
@@ -274,8 +280,10 @@ def _table(market: str, rows: list[Any]) -> BracketTable:
     try:
         _, notes = build_brackets(bracket_rows, notional_max_e8, LEVERAGE_MAX)
     except BracketFaultError as fault:
-        raise _Refused(str(fault)) from None
-    return BracketTable(market, symbol, base_asset, margin_asset, tuple(bracket_rows), notional_max_e8, notes)
+        raise _Refused(str(fault), fault.row) from None
+    return BracketTable(
+        market.name, symbol, base_asset, margin_asset, tuple(bracket_rows), notional_max_e8, notes, market.place
+    )
 
 
 def _value(raw: dict[str, Any], keys: tuple[str, ...], number: int, convert: Callable[[Any, str], Any]) -> Any:
@@ -284,8 +292,8 @@ def _value(raw: dict[str, Any], keys: tuple[str, ...], number: int, convert: Cal
             try:
                 return convert(raw[key], key)
             except (AmountError, TypeError, ArithmeticError) as error:
-                raise _Refused(f"bracket {number}: {error}") from None
-    raise _Refused(f"bracket {number} has no {keys[0]} or {keys[1]}")
+                raise _Refused(f"bracket {number}: {error}", number - 1) from None
+    raise _Refused(f"bracket {number} has no {keys[0]} or {keys[1]}", number - 1)
 
 
 def _end_e8(raw: dict[str, Any], number: int) -> int | None:
@@ -311,16 +319,16 @@ def _parts(market: str) -> tuple[str, str, str]:
     if slash:
         quote, _, settle = rest.partition(":")
         if "-" in settle:
-            raise _Refused("it delivers on a date: only perpetual contracts are run here")
+            raise _NotRunHere("it delivers on a date: only perpetual contracts are run here")
         if not settle:
             raise _Refused("it names no margin asset: expected BASE/QUOTE:ASSET")
         if settle == base:
-            raise _Refused("it is an inverse contract, margined in its base asset: not run here")
+            raise _NotRunHere("it is an inverse contract, margined in its base asset: not run here")
         if settle != quote:
-            raise _Refused(f"it is quoted in {quote} and margined in {settle}: not run here")
+            raise _NotRunHere(f"it is quoted in {quote} and margined in {settle}: not run here")
     else:
         if "_" in market:
-            raise _Refused("it delivers on a date or is coin-margined: only linear perpetual contracts are run here")
+            raise _NotRunHere("it delivers on a date or is coin-margined: only linear perpetual contracts are run here")
         settle = next((asset for asset in QUOTES if market.endswith(asset) and market != asset), "")
         if not settle:
             raise _Refused(f"its margin asset is not one of {', '.join(QUOTES)}")
@@ -333,7 +341,7 @@ def _parts(market: str) -> tuple[str, str, str]:
 # ── the rulebook ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _representable(file: BracketFile, base: Rulebook) -> tuple[list[BracketTable], tuple[tuple[str, str], ...]]:
+def representable(file: BracketFile, base: Rulebook) -> tuple[list[BracketTable], tuple[RefusedMarket, ...]]:
     """The tables that the rulebook has a contract or a template for, and the file's refusals with the others."""
     with_template = {template.margin_asset for template in base.templates.values()}
     tables: list[BracketTable] = []
@@ -342,9 +350,11 @@ def _representable(file: BracketFile, base: Rulebook) -> tuple[list[BracketTable
         if table.symbol in base.symbols or table.margin_asset in with_template:
             tables.append(table)
         else:
-            refused.append((table.market, f"rulebook {base.name} has no template for the asset {table.margin_asset}"))
+            reason = f"rulebook {base.name} has no template for the asset {table.margin_asset}"
+            line = lines_of(file.text).get(table.place) if file.text else None
+            refused.append(RefusedMarket(table.market, reason, line, is_fault=False))
     if not tables:
-        raise RulebookError(f"{file.path}: expected a usable bracket table: {refused[0][0]}: {refused[0][1]}")
+        raise _nothing_usable(file.path, refused)
     return tables, tuple(refused)
 
 
@@ -364,3 +374,10 @@ def _date_in(text: str) -> str | None:
 
 def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")[:64] or "imported"
+
+
+def _nothing_usable(where: Path, refused: Sequence[RefusedMarket]) -> RulebookError:
+    if not refused:
+        return wrong(where, 1, "no market", "at least one usable bracket table")
+    first = refused[0]
+    return wrong(where, first.line, f"{first.market}: {first.reason}", "at least one usable bracket table")

@@ -9,18 +9,19 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Set
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import RulebookError
-from ..limits import SYMBOLS_MAX
+from ..limits import LEVERAGE_MAX, SYMBOLS_MAX
 from .columns import SYMBOL_COLUMNS, SYMBOL_KEYS, VENUE_COLUMNS, symbol_rules_of, venue_columns
 from .document import with_content_hash
 from .layers import columns_set, lay, lay_document
 from .model import Rulebook, SymbolRules
-from .reader import SourceText, Table
+from .reader import Faults, SourceText, Table
 
 DEFAULT_RULEBOOK = "binance-usdm"
 FORMAT = 1
@@ -30,7 +31,9 @@ BASES_MAX = 4  # an overlay of an overlay of … stops here
 _SHIPPED = Path(__file__).parent / "data"
 _NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,63}$")
 _SYMBOL = re.compile(r"^[^\W_a-z][^\Wa-z]{0,31}$")  # capitals, digits and letters without case; _ inside
-_TOP = {"format", "name", "venue", "as_of", "base", "sources", "columns", "symbol_defaults", "facts", "decisions",
+_AT = re.compile(r" \(at line (\d+), column (\d+)\)$")
+_DIGITS = re.compile(r"\d{4301}")  # more than Python reads as one number
+TOP_KEYS = {"format", "name", "venue", "as_of", "base", "sources", "columns", "symbol_defaults", "facts", "decisions",
         "symbol", "template"}  # fmt: skip
 
 
@@ -39,14 +42,28 @@ def load(name_or_path: str | Path = DEFAULT_RULEBOOK, home: str | Path | None = 
 
     Errors   RulebookError naming file, line, key, value and what was expected.
     """
-    path = _find(name_or_path, home)
-    return load_text(_read(path), str(path), home)
+    path = find(name_or_path, home)
+    return load_text(read_text(path), str(path), home)
 
 
 def load_text(text: str, label: str, home: str | Path | None = None) -> Rulebook:
     """A rulebook from TOML text; `label` names it in errors."""
-    document, files = _with_bases(text, label, home)
-    return _build(document, files)
+    faults = Faults()
+    document, files = _with_bases(text, label, home, faults)
+    rulebook = _build(document, files, faults)
+    assert rulebook is not None, "the first fault ends the reading"
+    return rulebook
+
+
+def examine(text: str, label: str, home: str | Path | None = None) -> tuple[Rulebook | None, tuple[RulebookError, ...]]:
+    """A rulebook from TOML text, or every fault that keeps it from being one."""
+    faults = Faults(goes_on=True)
+    rulebook = None
+    with faults.part():
+        document, files = _with_bases(text, label, home, faults)
+        rulebook = _build(document, files, faults)
+    once = {(fault.file, fault.line, fault.value, fault.expected): fault for fault in reversed(faults.found)}
+    return rulebook, tuple(sorted(once.values(), key=lambda fault: (fault.file != label, fault.file, fault.line or 0)))
 
 
 def names(home: str | Path | None = None) -> list[str]:
@@ -82,7 +99,11 @@ def is_symbol(text: str) -> bool:
     return bool(_SYMBOL.match(text)) and text == text.upper()
 
 
-def _find(name_or_path: str | Path, home: str | Path | None) -> Path:
+def find(name_or_path: str | Path, home: str | Path | None = None) -> Path:
+    """The file of a rulebook.
+
+    Errors   RulebookError for a name that no rulebook has.
+    """
     if isinstance(name_or_path, Path) or not is_name(name_or_path):
         path = Path(name_or_path)
         if path.suffix != ".toml" and not path.exists():
@@ -96,29 +117,43 @@ def _find(name_or_path: str | Path, home: str | Path | None) -> Path:
     own = user_folder(home) / f"{name_or_path}.toml"
     if own.is_file():
         return own
+    if Path(name_or_path).is_file():  # a file without an ending
+        return Path(name_or_path)
     raise RulebookError(
         f"rulebook {name_or_path!r}: no such name; expected one of {', '.join(names(home))}, or a path to a TOML file"
     )
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a file.
+
+    Errors   RulebookError where it cannot be read, is too large or is no text.
+    """
     try:
         if path.stat().st_size > FILE_BYTES_MAX:
-            raise RulebookError(f"{path}: expected a rulebook of at most {FILE_BYTES_MAX // 2**20} MiB")
-        return path.read_text(encoding="utf-8")
+            raise RulebookError(f"{path}: expected a rulebook of at most {FILE_BYTES_MAX // 2**20} MiB", file=str(path))
+        content = path.read_bytes()
     except OSError as error:
-        raise RulebookError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise RulebookError(f"{path}: expected UTF-8 text") from None
+        raise RulebookError(f"{path}: cannot be read: {error.strerror}", file=str(path)) from None
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        value, line = f"byte 0x{content[error.start]:02x}", content.count(b"\n", 0, error.start) + 1
+        raise RulebookError(
+            f"{path}:{line}: {value}: expected UTF-8 text",
+            file=str(path), line=line, value=value, expected="UTF-8 text",
+        ) from None  # fmt: skip
 
 
-def _with_bases(text: str, label: str, home: str | Path | None) -> tuple[dict[str, Any], tuple[SourceText, ...]]:
+def _with_bases(
+    text: str, label: str, home: str | Path | None, faults: Faults
+) -> tuple[dict[str, Any], tuple[SourceText, ...]]:
     """The file laid over its bases, and the texts of all, the file itself first."""
     layers: list[dict[str, Any]] = []
     files: list[SourceText] = []
     while True:
         files.append(SourceText(label, text))
-        layers.append(_parse(files[-1]))
+        layers.append(_parse(files[-1], faults))
         if "base" not in layers[-1]:
             break
         table = Table(layers[-1], (), (files[-1],))
@@ -127,66 +162,131 @@ def _with_bases(text: str, label: str, home: str | Path | None) -> tuple[dict[st
         base = table.text("base")
         if not is_name(base):
             raise table.wrong("base", f"the name of a rulebook: one of {', '.join(names(home))}")
-        path = _find(base, home)
-        text, label = _read(path), str(path)
+        path = find(base, home)
+        text, label = read_text(path), str(path)
     document = layers.pop()
     for over in reversed(layers):
         document = lay_document(document, over, str(over["name"]))
     return document, tuple(files)
 
 
-def _parse(file: SourceText) -> dict[str, Any]:
+def parse_toml(file: SourceText) -> dict[str, Any]:
+    """TOML text as plain data, its decimals exact.
+
+    Errors   RulebookError with the line of what is no TOML.
+    """
     try:
-        document = tomllib.loads(file.text, parse_float=Decimal)
+        return tomllib.loads(file.text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        raise RulebookError(f"{file.label}: expected TOML: {error}") from None
-    except (ValueError, RecursionError) as error:  # integers of thousands of digits, arrays nested without end
-        raise RulebookError(f"{file.label}: expected TOML: {error}") from None
+        found = _AT.search(str(error))
+        line = int(found[1]) if found else file.text.rstrip().count("\n") + 1
+        said = f"{str(error)[: found.start()]} (column {found[2]})" if found else str(error)
+    except ValueError:
+        at = _DIGITS.search(file.text)
+        line, said = file.text.count("\n", 0, at.start() if at else 0) + 1, "a number has thousands of digits"
+    except RecursionError:
+        line, said = file.text.count("\n", 0, _deepest(file.text)) + 1, "too many arrays or tables inside one another"
+    raise RulebookError(
+        f"{file.label}:{line}: expected TOML: {said}", file=file.label, line=line, value=said, expected="TOML"
+    )
+
+
+def _deepest(text: str) -> int:
+    """Where most brackets are open."""
+    depth = deepest = at = 0
+    for place, sign in enumerate(text):
+        depth += (sign in "[{") - (sign in "]}")
+        if depth > deepest:
+            deepest, at = depth, place
+    return at
+
+
+def _parse(file: SourceText, faults: Faults) -> dict[str, Any]:
+    """A file whose tables are tables, and which has a format and a name."""
+    document = parse_toml(file)
     top = Table(document, (), (file,))
-    top.only(_TOP)
+    top.only(TOP_KEYS, faults)
     top.integer("format", FORMAT, FORMAT)
     top.text("name")
-    for key in _TOP - {"format", "name", "venue", "as_of", "base"}:
+    for key in TOP_KEYS - {"format", "name", "venue", "as_of", "base"}:
         top.table(key)
     for key in ("symbol", "template"):
         for name in document.get(key, {}):
             row = top.table(key).table(name)
-            row.only(SYMBOL_KEYS | {"template"} if key == "symbol" else SYMBOL_KEYS)
+            row.only(SYMBOL_KEYS | {"template"} if key == "symbol" else SYMBOL_KEYS, faults)
             row.mapping("facts")
             row.mapping("decisions")
-    top.table("symbol_defaults").only(SYMBOL_KEYS - {"base_asset", "facts", "decisions"})
+    top.table("symbol_defaults").only(SYMBOL_KEYS - {"base_asset", "facts", "decisions"}, faults)
     return document
 
 
-def _build(document: dict[str, Any], files: tuple[SourceText, ...]) -> Rulebook:
+class _Ground(NamedTuple):
+    """What every contract of a file stands on."""
+
+    top: Table
+    sources: dict[str, str]
+    leverage_max: int
+    margin_assets: tuple[str, ...]  # none where the file's own cannot be read
+    templates: dict[str, SymbolRules]  # those that can be read
+    decisions: frozenset[str]
+
+
+def _build(document: dict[str, Any], files: tuple[SourceText, ...], faults: Faults) -> Rulebook | None:
+    """The rulebook; None when there are faults."""
     top = Table(document, (), files)
-    name = top.text("name")
-    if not is_name(name):
-        raise top.wrong("name", "small letters, digits, dots and dashes, like my-venue")
-    values = venue_columns(top.table("columns"))
-    sources = _sources(top)
-    facts, reasons = _claims(top, sources)
-    columns = (*VENUE_COLUMNS, *SYMBOL_COLUMNS)
-    rulebook = Rulebook(
-        name=name,
-        venue=top.text("venue"),
-        as_of=top.day("as_of"),
-        sources=tuple(sources.values()),
-        symbols={},
-        templates={key: _template(key, top, values["leverage_max"], sources) for key in document.get("template", {})},
-        decisions=frozenset(column for column in columns if column not in facts),
-        facts=facts,
-        decision_reasons=reasons,
-        **values,
-    )
-    if len(document.get("symbol", {})) > SYMBOLS_MAX:
-        raise top.error("symbol", None, f"at most {SYMBOLS_MAX} symbols")
-    for symbol in document.get("symbol", {}):
-        rulebook.symbols[symbol] = _symbol(symbol, top, rulebook, sources)
+    name = venue = as_of = ""
+    with faults.part():
+        name = top.text("name")
+        if not is_name(name):
+            raise top.wrong("name", "small letters, digits, dots and dashes, like my-venue")
+    with faults.part():
+        venue = top.text("venue")
+    with faults.part():
+        as_of = top.day("as_of")
+    values = venue_columns(top.table("columns"), faults)
+    sources = _sources(top, faults)
+    facts: dict[str, str] = {}
+    reasons: dict[str, str] = {}
+    with faults.part():
+        facts, reasons = _claims(top, sources)
+    leverage_max = values.get("leverage_max", LEVERAGE_MAX)
+    templates: dict[str, SymbolRules] = {}
+    for key in document.get("template", {}):
+        with faults.part():
+            template = _template(key, top, leverage_max, sources, faults)
+            if template is not None:
+                templates[key] = template
+    decisions = frozenset(column for column in (*VENUE_COLUMNS, *SYMBOL_COLUMNS) if column not in facts)
+    ground = _Ground(top, sources, leverage_max, values.get("margin_assets", ()), templates, decisions)
+    wanted = document.get("symbol", {})
+    with faults.part():
+        if len(wanted) > SYMBOLS_MAX:
+            raise top.error("symbol", f"{len(wanted)} contracts", f"at most {SYMBOLS_MAX}")
+    symbols: dict[str, SymbolRules] = {}
+    for symbol in wanted:
+        with faults.part():
+            rules = _symbol(symbol, ground, faults)
+            if rules is not None:
+                symbols[symbol] = rules
         row = top.table("symbol").table(symbol)
         facts.update({f"{symbol}.{column}": source for column, source in row.mapping("facts").items()})
         reasons.update({f"{symbol}.{column}": reason for column, reason in row.mapping("decisions").items()})
-    return finished(rulebook)
+    if faults.found:
+        return None
+    return finished(
+        Rulebook(
+            name=name,
+            venue=venue,
+            as_of=as_of,
+            sources=tuple(sources.values()),
+            symbols=symbols,
+            templates=templates,
+            decisions=decisions,
+            facts=facts,
+            decision_reasons=reasons,
+            **values,
+        )
+    )
 
 
 def finished(rulebook: Rulebook) -> Rulebook:
@@ -195,14 +295,15 @@ def finished(rulebook: Rulebook) -> Rulebook:
     return with_content_hash(replace(rulebook, notes=notes))
 
 
-def _sources(top: Table) -> dict[str, str]:
-    """Source id → 'id (date): text'."""
-    result: dict[str, str] = {}
+def _sources(top: Table, faults: Faults) -> dict[str, str]:
+    """Source id → 'id (date): text'; one with a fault is there by its id."""
     table = top.table("sources")
+    result = {key: key for key in table.data}
     for key in table.data:
-        source = table.table(key)
-        source.only({"date", "text"})
-        result[key] = f"{key} ({source.day('date')}): {source.text('text')}"
+        with faults.part():
+            source = table.table(key)
+            source.only({"date", "text"})
+            result[key] = f"{key} ({source.day('date')}): {source.text('text')}"
     return result
 
 
@@ -219,7 +320,7 @@ def _claims(table: Table, sources: dict[str, str]) -> tuple[dict[str, str], dict
     return facts, reasons
 
 
-def _template(name: str, top: Table, leverage_max: int, sources: dict[str, str]) -> SymbolRules:
+def _template(name: str, top: Table, leverage_max: int, sources: dict[str, str], faults: Faults) -> SymbolRules | None:
     if not is_name(name):
         raise (
             top.table("template")
@@ -230,36 +331,41 @@ def _template(name: str, top: Table, leverage_max: int, sources: dict[str, str])
     _claims(row, sources)
     data = lay(top.data.get("symbol_defaults", {}), row.data)  # type: ignore[arg-type]
     merged = Table(data, row.path, top.files, under=(("symbol_defaults",),))
-    return symbol_rules_of(name, merged, leverage_max, frozenset(SYMBOL_COLUMNS), True, ())
+    return symbol_rules_of(name, merged, leverage_max, frozenset(SYMBOL_COLUMNS), True, (), faults)
 
 
-def _symbol(name: str, top: Table, rulebook: Rulebook, sources: dict[str, str]) -> SymbolRules:
+def _symbol(name: str, ground: _Ground, faults: Faults) -> SymbolRules | None:
     """One symbol: its row over its template over the defaults; what the row does not source is as they say."""
+    top = ground.top
     row = top.table("symbol").table(name)
     if not is_symbol(name):
         raise row.error(None, None, "capitals and digits, like BTCUSDT")
-    facts, reasons = _claims(row, sources)
+    facts, reasons = _claims(row, ground.sources)
     lower: dict[str, Any] = top.data.get("symbol_defaults", {})  # type: ignore[assignment]
     notes: tuple[str, ...] = ()
     under: tuple[tuple[str, ...], ...] = (("symbol_defaults",),)
     is_template = "template" in row.data
+    decided: Set[str]
     if is_template:
         template = row.text("template")
-        if template not in rulebook.templates:
-            raise row.wrong("template", f"one of {', '.join(rulebook.templates) or 'none in this rulebook'}")
+        known = top.table("template").data
+        if template not in known:
+            raise row.wrong("template", f"one of {', '.join(known) or 'none in this rulebook'}")
         lower = lay(lower, top.table("template").table(template).data)
         under = (("template", template), *under)
         decided = set(SYMBOL_COLUMNS) - set(facts)
         if not {"tick", "step"} <= columns_set(row.data):
             notes = (f"price and quantity grid of template {template}, not the venue's",)
     else:
-        decided = (set(rulebook.decisions) & set(SYMBOL_COLUMNS) | set(reasons)) - set(facts)
+        decided = (ground.decisions & set(SYMBOL_COLUMNS) | set(reasons)) - set(facts)
     merged = {key: value for key, value in lay(lower, row.data).items() if key != "template"}
     table = Table(merged, row.path, top.files, under)
-    rules = symbol_rules_of(name, table, rulebook.leverage_max, frozenset(decided), is_template, notes)
+    rules = symbol_rules_of(name, table, ground.leverage_max, frozenset(decided), is_template, notes, faults)
+    if rules is None:
+        return None
     quote = name.removeprefix(rules.base_asset)
     if not rules.base_asset or quote == name or not quote:
         raise table.wrong("base_asset", f"the beginning of {name}")
-    if rules.margin_asset not in rulebook.margin_assets:
-        raise table.wrong("margin_asset", f"one of {', '.join(rulebook.margin_assets)}")
+    if ground.margin_assets and rules.margin_asset not in ground.margin_assets:
+        raise table.wrong("margin_asset", f"one of {', '.join(ground.margin_assets)}")
     return rules

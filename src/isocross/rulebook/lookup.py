@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..codes import AdlRanking, ContractKind, LiquidationLadder
 from ..errors import AmountError, RulebookError, UnknownSymbolError
 from ..limits import PRICE_MAX_E8, SYMBOLS_MAX
 from ..units import ONE_E8, format_e8
@@ -20,12 +19,12 @@ PRICE_ROOM = 1_000  # price_max of a template's grid ÷ the power of ten at or b
 
 
 def symbol_rules(rulebook: Rulebook, text: str) -> SymbolRules:
-    """The contract that `text` names: BTCUSDT, btcusdt, BTC/USDT or BTC/USDT:USDT.
+    """The contract that `text` names: BTCUSDT, btcusdt, BTC/USDT or BTC/USDT:USDT; BTCUSD too for BTCUSD_PERP.
 
     Errors   UnknownSymbolError naming it and the closest names.
     """
     wanted, settle = _normal(text)
-    rules = rulebook.symbols.get(wanted)
+    rules = rulebook.symbols.get(wanted) or rulebook.symbols.get(f"{wanted}_PERP")
     if rules is not None and settle in ("", rules.margin_asset):
         return rules
     from difflib import get_close_matches
@@ -106,17 +105,7 @@ def with_symbols(rulebook: Rulebook, *rules: SymbolRules) -> Rulebook:
 
 def why_not_runnable(rulebook: Rulebook) -> list[str]:
     """What of a rulebook this version cannot run, one sentence each; empty when all of it runs."""
-    reasons: list[str] = []
-    if not rulebook.symbols:
-        reasons.append("it has no symbol")
-    if rulebook.liquidation_ladder not in (LiquidationLadder.ONE_ORDER, LiquidationLadder.ALL):
-        reasons.append(f"liquidation_ladder {rulebook.liquidation_ladder.name}: this version runs ONE_ORDER and ALL")
-    if rulebook.adl_ranking != AdlRanking.PNL_TIMES_MARGIN_RATIO:
-        reasons.append(f"adl_ranking {rulebook.adl_ranking.name}: this version runs PNL_TIMES_MARGIN_RATIO")
-    for rules in rulebook.symbols.values():
-        if rules.contract_kind != ContractKind.LINEAR:
-            reasons.append(f"{rules.symbol}: contract_kind {rules.contract_kind.name}: this version runs LINEAR")
-    return reasons
+    return [] if rulebook.symbols else ["it has no symbol"]
 
 
 def _normal(text: str) -> tuple[str, str]:

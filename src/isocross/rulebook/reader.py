@@ -1,26 +1,43 @@
 """Reader: typed values out of a TOML table, or an error that names file, line, key, value and what was expected.
 
-Responsible for: the wording of such errors, unknown keys, wrong types, ranges. Must not: know what a column means.
+Responsible for: the wording of such errors, unknown keys, wrong types, ranges, stopping at the first fault or going on.
+Must not: know what a column means.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import IntEnum
-from typing import TypeVar
+from functools import lru_cache
+from typing import ClassVar, Self, TypeVar
 
-from ..errors import AmountError, RulebookError
+from ..errors import AmountError, FileFaultError, RulebookError
 from ..units import to_e8, to_rate_e8
+from .lines import Path, toml_lines
 
 EnumT = TypeVar("EnumT", bound=IntEnum)
 
-_HEADER = re.compile(r"^\s*\[+\s*([^\]]+?)\s*\]+")
-_KEY = re.compile(r"^\s*(\"[^\"]*\"|'[^']*'|[\w-]+)\s*[=.]")
-_PART = re.compile(r"\"[^\"]*\"|'[^']*'|[^.\s]+")
+
+class Faults:
+    """What is wrong with a file. By default the first fault ends the reading; `goes_on`: all are found, one per part."""
+
+    def __init__(self, goes_on: bool = False) -> None:
+        self.goes_on = goes_on
+        self.found: list[RulebookError] = []
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """A part of a file that is read by itself: a fault in it leaves the other parts readable."""
+        try:
+            yield
+        except RulebookError as error:
+            if not self.goes_on:
+                raise
+            self.found.append(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +47,17 @@ class SourceText:
     label: str
     text: str
 
-    def lines_of(self, path: tuple[str, ...], key: str | None) -> tuple[int | None, int | None]:
-        """Line numbers of `key` in table `path` (or of the table that it names), and of that table's own header."""
-        header: tuple[str, ...] = ()
-        header_line: int | None = None
-        for number, line in enumerate(self.text.splitlines(), start=1):
-            found = _HEADER.match(line)
-            if found and "=" not in line.split("]")[0]:
-                header = tuple(part.strip("\"'") for part in _PART.findall(found.group(1)))
-                if key is not None and header == (*path, key):
-                    return number, header_line
-                if header == path:
-                    header_line = number
-                continue
-            key_found = _KEY.match(line)
-            if not key_found:
-                continue
-            name = key_found.group(1).strip("\"'")
-            if header == path and name == key:
-                return number, header_line
-            if path and header == path[:-1] and name == path[-1]:
-                header_line = number
-        return None, header_line
+    def line_of(self, path: Path) -> int | None:
+        """The line of a table, key or element; None where the file does not have it."""
+        return _lines(self.text).get(path)
+
+
+@lru_cache(maxsize=8)
+def _lines(text: str) -> dict[Path, int]:
+    try:
+        return toml_lines(text)
+    except RecursionError:
+        return {}
 
 
 def show(value: object) -> str:
@@ -72,6 +78,8 @@ class Table:
     under   other tables that the values may come from: a template, the defaults.
     """
 
+    error_type: ClassVar[type[FileFaultError]] = RulebookError  # of another kind of file: its own
+
     def __init__(
         self,
         data: object,
@@ -83,28 +91,39 @@ class Table:
         self.files = files
         self.under = under
         if not isinstance(data, dict):
-            raise Table({}, path[:-1], files).error(path[-1], f"{show(data)}", "a table")
+            raise type(self)({}, path[:-1], files).error(path[-1], f"{show(data)}", "a table")
         self.data: dict[str, object] = data
 
-    def error(self, key: str | None, value: str | None, expected: str) -> RulebookError:
-        """The error to raise: where, what it says, what was expected."""
-        where = self._where(key if value is not None else None)
+    def error(self, key: str | None, value: str | None, expected: str, inside: Path = ()) -> FileFaultError:
+        """The error to raise: where, what it says, what was expected. `inside`: where in the key's value."""
+        place = () if key is None or value is None else (key, *inside)
+        file, line = self._where(place)
         table = f"[{'.'.join(self.path)}] " if self.path else ""
         said = "" if key is None else f"{key} is missing: " if value is None else f"{key} = {value}: "
-        return RulebookError(f"{where}: {table}{said}expected {expected}")
+        return self.error_type(
+            f"{file}:{line}: {table}{said}expected {expected}",
+            file=file,
+            line=line,
+            thing=f"{table}{key or ''}".strip(),
+            value=value,
+            expected=expected,
+        )
 
-    def _where(self, key: str | None) -> str:
-        """FILE:LINE of the key in this table or one under it, else of the table's header, else FILE."""
-        tables = (self.path, *self.under)
-        found = [(file.label, *file.lines_of(path, key)) for path in tables for file in self.files]
-        lines = [(label, line) for label, line, _ in found] + [(label, line) for label, _, line in found]
-        return next((f"{label}:{line}" for label, line in lines if line), self.files[0].label)
+    def _where(self, place: Path) -> tuple[str, int]:
+        """File and line of a place in this table or one under it, else of what holds it, else the file's first line."""
+        for length in range(len(place), -1, -1):
+            for path in (self.path, *self.under):
+                for file in self.files:
+                    line = file.line_of((*path, *place[:length]))
+                    if line is not None:
+                        return file.label, line
+        return self.files[0].label, 1
 
-    def wrong(self, key: str, expected: str) -> RulebookError:
+    def wrong(self, key: str, expected: str) -> FileFaultError:
         """As error(), for a key of this table: shows its value, or that it is missing."""
         return self.error(key, show(self.data[key]) if key in self.data else None, expected)
 
-    def only(self, known: Iterable[str]) -> None:
+    def only(self, known: Iterable[str], faults: Faults | None = None) -> None:
         """Refuses a key that is not in `known`, naming the closest one."""
         allowed = sorted(known)
         for key in self.data:
@@ -113,11 +132,12 @@ class Table:
 
                 close = get_close_matches(key, allowed, n=1)
                 hint = f"{close[0]!r}?" if close else f"one of {', '.join(allowed)}"
-                raise self.error(key, show(self.data[key]), f"a known key ({hint})")
+                with (faults or Faults()).part():
+                    raise self.error(key, show(self.data[key]), f"a known key ({hint})")
 
-    def table(self, key: str) -> Table:
+    def table(self, key: str) -> Self:
         """The sub-table `key`, empty when it is not there."""
-        return Table(self.data.get(key, {}), (*self.path, key), self.files)
+        return type(self)(self.data.get(key, {}), (*self.path, key), self.files)
 
     def text(self, key: str) -> str:
         """A text that is not empty."""
