@@ -23,6 +23,7 @@ from ..limits import PRICE_MAX_E8
 from ..units import format_e8, format_time
 from .columns import Int64Array, read_e8, read_time_ms, where
 from .files import Table, normalize, read_table
+from .frames import Frame, frame_table, is_frame
 
 BarKind = Literal["last", "mark"]
 
@@ -68,8 +69,12 @@ class Bars:
     close_e8: Int64Array
     source: str  # the file, for messages and reports
     notes: tuple[str, ...] = ()  # what the importer dropped or moved
+    volume: NDArray[np.float64] | None = (
+        None  # what the file says was traded, ≥ 0, in its own unit; None: it does not say
+    )
 
     def __post_init__(self) -> None:
+        assert self.volume is None or self.volume.shape == self.time_ms.shape
         for array in (self.time_ms, self.open_e8, self.high_e8, self.low_e8, self.close_e8):
             assert array.dtype == np.int64
             assert array.shape == (self.time_ms.size,)
@@ -132,6 +137,7 @@ class Bars:
             high_e8=np.maximum.reduceat(self.high_e8, first)[complete],
             low_e8=np.minimum.reduceat(self.low_e8, first)[complete],
             close_e8=self.close_e8[final][complete],
+            volume=None if self.volume is None else np.add.reduceat(self.volume, first)[complete],
         )
 
     def _cut(self, first: int, after: int) -> Bars | None:
@@ -146,33 +152,39 @@ class Bars:
             high_e8=self.high_e8[rows],
             low_e8=self.low_e8[rows],
             close_e8=self.close_e8[rows],
+            volume=None if self.volume is None else self.volume[rows],
         )
 
 
 def read_bars(
-    path: str | Path,
+    source: str | Path | Frame,
     kind: BarKind | None = None,
     *,
     interval_ms: int | None = None,
     stamped: Literal["start", "end"] | None = None,
 ) -> Bars:
-    """Read one file of candles: Parquet, Feather, CSV, JSON, zip; with or without header; in any order.
+    """Read one file of candles: Parquet, Feather, CSV, JSON, zip; with or without header; in any order. Or a frame of them.
 
-    Takes    kind: what the prices are; a file whose name or folder says otherwise is refused; without it, what the name
+    Takes    source: a path, or a Polars or pandas frame (frames.py). kind: what the prices are; a file whose name or folder says otherwise is refused; without it, what the name
              says, else 'last'. interval_ms: of a file of a single bar without an interval in its name. stamped: which
              moment of a bar the file writes; without it, the start, and for BitMEX's columns the end.
     Returns  Bars, sorted, with what was dropped or moved in `notes`.
     Errors   MarketDataError, naming file, row, time, column, value and what was expected.
     """
-    path = Path(path)
-    said = kind_of_path(path)
-    if kind is None:
-        kind = "mark" if said == "mark" else "last"
-    if said not in (None, kind):
-        raise MarketDataError(f"{path}: its name says {said}; expected {kind}-price candles (rename it if it is one)")
-    table = read_table(path)
+    if is_frame(source):
+        table = frame_table(source)
+    else:
+        path = Path(source)
+        said = kind_of_path(path)
+        if kind is None and said == "mark":
+            kind = "mark"
+        if said not in (None, kind or "last"):
+            raise MarketDataError(
+                f"{path}: its name says {said}; expected {kind or 'last'}-price candles (rename it if it is one)"
+            )
+        table = read_table(path)
     try:
-        return _bars(table, kind, interval_ms, stamped)
+        return _bars(table, kind or "last", interval_ms, stamped)
     except pl.exceptions.PolarsError as error:
         table.fail(f"cannot be read as candles: {str(error).splitlines()[0][:200]}")
 
@@ -205,7 +217,7 @@ def _bars(table: Table, kind: BarKind, interval_ms: int | None, stamped: Literal
         notes.append("the file writes the end of each bar: times moved to its start")
     return Bars(
         kind, interval, times, prices["open"][rows], prices["high"][rows], prices["low"][rows], prices["close"][rows],
-        source=str(table.path), notes=tuple(notes),
+        source=str(table.path), notes=tuple(notes), volume=None if volume is None else np.maximum(volume[rows], 0.0),
     )  # fmt: skip
 
 

@@ -32,32 +32,66 @@ class SymbolFiles(NamedTuple):
     funding: Path | None
 
 
+class _Name(NamedTuple):
+    """What a file's name says."""
+
+    venue: str
+    symbol: str
+    kind: str
+    interval_ms: int | None
+
+
+def symbols_in(folder: str | Path) -> tuple[str, ...]:
+    """The contracts of which a folder has last prices, by name. Errors   MarketDataError: no such folder."""
+    names = [_name_of(path) for path in _files(folder)]
+    return tuple(sorted({one.symbol for one in names if one is not None and one.kind == "last" and one.interval_ms}))
+
+
+def symbol_of_file(path: str | Path) -> str:
+    """The contract that a file's name says. Errors   MarketDataError: it says none."""
+    name = _name_of(Path(path))
+    if name is None:
+        raise MarketDataError(
+            f"{path}: its name does not say which contract it is; expected venue-SYMBOL-interval-last, like "
+            "binance-BTCUSDT-1m-last.parquet"
+        )
+    return name.symbol
+
+
+def _files(folder: str | Path) -> list[Path]:
+    """The files of a folder, by name."""
+    try:
+        return sorted(path for path in Path(folder).iterdir() if path.is_file())
+    except OSError as error:
+        raise MarketDataError(f"{folder}: {error.strerror or error}; expected a folder of market files") from error
+
+
+def _name_of(path: Path) -> _Name | None:
+    """A file's name taken apart; None when it has another form."""
+    suffix = suffix_of(path)
+    stem = path.name[: -len(suffix)] if suffix else ""
+    if match := _FREQTRADE.fullmatch(stem):
+        kind = {"futures": "last", "funding_rate": "funding"}.get(match["kind"], match["kind"])
+        return _Name(_FREQTRADE_VENUE, match["base"] + match["quote"], kind, parse_interval_ms(match["interval"]))
+    if match := _OWN.fullmatch(stem):
+        return _Name(match["venue"], match["symbol"], match["kind"], parse_interval_ms(match["interval"] or ""))
+    return None
+
+
 def find_files(folder: str | Path, symbol: str, venue: str | None = None) -> SymbolFiles:
     """The files of `symbol` in `folder`, of one venue.
 
     Errors  MarketDataError: no such folder, no file of the symbol, several venues and none of them told.
     """
-    folder = Path(folder)
-    try:
-        paths = sorted(path for path in folder.iterdir() if path.is_file())
-    except OSError as error:
-        raise MarketDataError(f"{folder}: {error.strerror or error}; expected a folder of market files") from error
     by_venue: dict[str, list[tuple[Path, str, int]]] = {}
     symbols: set[str] = set()
-    for path in paths:
-        suffix = suffix_of(path)
-        stem = path.name[: -len(suffix)] if suffix else ""
-        if match := _FREQTRADE.fullmatch(stem):
-            found, at = match["base"] + match["quote"], _FREQTRADE_VENUE
-            kind = {"futures": "last", "funding_rate": "funding"}.get(match["kind"], match["kind"])
-        elif match := _OWN.fullmatch(stem):
-            found, at, kind = match["symbol"], match["venue"], match["kind"]
-        else:
+    for path in _files(folder):
+        name = _name_of(path)
+        if name is None:
             continue
-        symbols.add(found)
-        interval_ms = parse_interval_ms(match["interval"] or "")
-        if found == symbol and (kind == "funding" or interval_ms is not None):
-            by_venue.setdefault(at, []).append((path, kind, interval_ms or 0))
+        symbols.add(name.symbol)
+        if name.symbol == symbol and (name.kind == "funding" or name.interval_ms is not None):
+            by_venue.setdefault(name.venue, []).append((path, name.kind, name.interval_ms or 0))
     if not by_venue:
         raise MarketDataError(
             f"{folder}: no file of {symbol}; it has {', '.join(sorted(symbols))[:500] or 'no market file'}"

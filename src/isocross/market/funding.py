@@ -9,7 +9,6 @@ A positive rate means that longs pay shorts; it is a fraction of the notional at
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -19,6 +18,9 @@ from ..units import ONE_E8, format_e8
 from .candles import kind_of_path
 from .columns import Int64Array, read_e8, read_time_ms, where
 from .files import Table, read_table
+from .frames import Frame, frame_table, is_frame
+from .settlements import FundingRows as FundingRows
+from .settlements import funding_rows as funding_rows
 
 _TIME_NAMES = (
     "calctime",
@@ -35,39 +37,22 @@ _RATE_NAMES = ("realizedrate", "realfundingrate", "lastfundingrate", "fundingrat
 _RATE_EXPECTED = "a rate in -1 … 1"
 
 
-class FundingRows(NamedTuple):
-    """Settlements in time order, no two at one time. Both arrays are int64, read-only, of one length ≥ 0."""
-
-    time_ms: Int64Array
-    rate_e8: Int64Array
-
-    def within(self, start_ms: int, end_ms: int) -> FundingRows:
-        """The settlements in start_ms … end_ms (exclusive)."""
-        first, after = np.searchsorted(self.time_ms, [start_ms, end_ms]).tolist()
-        return FundingRows(self.time_ms[first:after], self.rate_e8[first:after])
-
-
-def funding_rows(time_ms: Int64Array, rate_e8: Int64Array) -> FundingRows:
-    """FundingRows of arrays that are already in order, made read-only."""
-    assert time_ms.shape == rate_e8.shape
-    assert bool((np.diff(time_ms) > 0).all())
-    for array in (time_ms, rate_e8):
-        assert array.dtype == np.int64
-        array.setflags(write=False)
-    return FundingRows(time_ms, rate_e8)
-
-
-def read_funding(path: str | Path) -> FundingRows:
-    """Read one file of funding settlements: by column name, freqtrade's candle form (rate in `open`), or by place.
+def read_funding(source: str | Path | Frame) -> FundingRows:
+    """Read one file of funding settlements: by column name, freqtrade's candle form (rate in `open`), or by place. Or a frame.
 
     Returns  FundingRows at the file's own times.
     Errors   MarketDataError, naming file, row, time, column, value and what was expected.
     """
-    path = Path(path)
-    said = kind_of_path(path)
-    if said not in (None, "funding"):
-        raise MarketDataError(f"{path}: its name says {said}; expected funding settlements (rename it if it is that)")
-    table = read_table(path)
+    if is_frame(source):
+        table = frame_table(source, single=("rate",))
+    else:
+        path = Path(source)
+        said = kind_of_path(path)
+        if said not in (None, "funding"):
+            raise MarketDataError(
+                f"{path}: its name says {said}; expected funding settlements (rename it if it is that)"
+            )
+        table = read_table(path)
     try:
         time_name, rate_name = _column_names(table)
         time_ms = read_time_ms(table, time_name)

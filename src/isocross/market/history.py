@@ -30,6 +30,7 @@ from ..units import format_time, to_time_ms
 from .candles import Bars, Gap, format_interval, parse_interval_ms, read_bars, refuse_copied_mark
 from .columns import Int64Array
 from .folder import find_files
+from .frames import Frame
 from .funding import FundingRows, read_funding
 from .maker import RANGE_WINDOW_MS, depth_scales_e8, profile_for
 
@@ -140,13 +141,13 @@ class History:
         cls,
         *,
         symbol: str,
-        last: str | Path,
-        mark: str | Path | None = None,
-        funding: str | Path | None = None,
+        last: str | Path | Frame,
+        mark: str | Path | Frame | None = None,
+        funding: str | Path | Frame | None = None,
         start: Moment | None = None,
         end: Moment | None = None,
     ) -> History:
-        """One symbol from its files, cut to the bars that begin in start … end (exclusive).
+        """One symbol from its files or frames, cut to the bars that begin in start … end (exclusive).
 
         Errors  MarketDataError: what the importers refuse, a mark file that is a copy of last prices, no bar in the
                 window. AmountError: start or end is no time.

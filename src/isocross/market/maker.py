@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..limits import LADDER_LEVELS_MAX
+from ..rulebook.model import SymbolRules
 from ..units import ONE_E8
 
 SCALE_MAX_E8 = 100 * ONE_E8  # the largest scale that a QUOTE command accepts
@@ -42,6 +43,12 @@ class DepthProfile:
         assert 0 < self.calm_range_rate_e8 <= ONE_E8
         assert 0 <= self.scale_min_e8 <= ONE_E8
         assert self.offset_rate_e8(self.levels - 1) < ONE_E8
+
+    def level_value_e8(self, rules: SymbolRules, mid_e8: int) -> int:
+        """What level 0 holds in the margin asset of a symbol; its own number is quote money, an inverse contract's asset coin."""
+        if not rules.is_inverse:
+            return self.level_notional_e8
+        return max(1, self.level_notional_e8 * ONE_E8 // mid_e8)
 
     def offset_rate_e8(self, level: int) -> int:
         """Distance of a level from mid."""

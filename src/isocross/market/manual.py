@@ -10,20 +10,12 @@ takes what it meets on the way. Then one PRICES for all of them: marks are judge
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
 
-from ..codes import CommandKind
 from ..errors import InputError
 from ..rulebook.model import SymbolRules
 from ..units import ONE_E8, format_e8
+from .commands import MarketCommand, prices, quote
 from .maker import SCALE_MAX_E8, DepthProfile, profile_for
-
-
-class MarketCommand(NamedTuple):
-    """A command's kind and its fields, as Exchange.submit takes them."""
-
-    kind: CommandKind
-    fields: dict[str, Any]
 
 
 class ManualPrices:
@@ -63,29 +55,17 @@ class ManualPrices:
         if not prices_e8:
             raise InputError(f"price: none is given: expected one of {', '.join(self._rules)}")
         for symbol, price_e8 in prices_e8.items():
-            if not 0 < price_e8 <= self._rules[symbol].price_max_e8:
+            rules = self._rules[symbol]
+            if not rules.price_min_e8 <= price_e8 <= rules.price_max_e8:
+                least = f"at least {format_e8(rules.price_min_e8)}" if rules.is_inverse else "above 0"
                 raise InputError(
-                    f"price of {symbol}: {format_e8(price_e8)}: expected above 0 and at most "
-                    f"{format_e8(self._rules[symbol].price_max_e8)}"
+                    f"price of {symbol}: {format_e8(price_e8)}: expected {least} and at most {format_e8(rules.price_max_e8)}"
                 )
 
     def _quotes(self, prices_e8: Mapping[str, int], scale_e8: int) -> list[MarketCommand]:
         return [
-            MarketCommand(
-                CommandKind.QUOTE,
-                {
-                    "symbol": self._rows[symbol],
-                    "mid_e8": mid_e8,
-                    "half_spread_rate_e8": self.profiles[symbol].half_spread_rate_e8,
-                    "spacing_rate_e8": self.profiles[symbol].spacing_rate_e8,
-                    "level_notional_e8": self.profiles[symbol].level_notional_e8,
-                    "level_count": self.profiles[symbol].levels,
-                    "scale_e8": scale_e8,
-                },
-            )
-            for symbol, mid_e8 in prices_e8.items()
+            quote(self._rows[symbol], self._rules[symbol], self.profiles[symbol], mid_e8, scale_e8) for symbol, mid_e8 in prices_e8.items()
         ]
 
     def _marks(self, prices_e8: Mapping[str, int]) -> MarketCommand:
-        records = [{"symbol": self._rows[symbol], "index_e8": index_e8} for symbol, index_e8 in prices_e8.items()]
-        return MarketCommand(CommandKind.PRICES, {"records": records})
+        return prices((self._rows[symbol], index_e8, 0) for symbol, index_e8 in prices_e8.items())

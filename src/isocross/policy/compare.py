@@ -16,19 +16,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..answer.words import price_text
 from ..codes import CommandKind, MarginMode, Refusal
 from ..errors import InputError, RefusedError
 from ..exchange import Exchange
 from ..market.candles import format_interval
+from ..market.frames import Frame
 from ..market.history import BarOrder, History, Moment
 from ..rulebook import why_not_runnable
 from ..rulebook.model import Rulebook, SymbolRules
 from ..units import Amount, format_e8, to_time_ms
 from . import inputs
 from .compare_result import SCHEMA, CompareResult, ModeResult, OtherOrder, mode_result
-from .compare_text import price_text
 from .feed import Feed, Leg
-from .history_choice import choose_history, symbol_name, with_rules_for
+from .history_choice import HistoryLike, choose_history, symbol_name, with_rules_for
 from .inputs import DEFAULT_RULEBOOK
 from .replay import Life, Plan, Progress, live, refused, size
 
@@ -76,10 +77,10 @@ def compare(
     stop: Amount | None = None,
     take_profit: Amount | None = None,
     second: Second | str | None = None,
-    history: History | str | Path | None = None,
-    last: str | Path | None = None,
-    mark: str | Path | None = None,
-    funding: str | Path | None = None,
+    history: HistoryLike | None = None,
+    last: str | Path | Frame | None = None,
+    mark: str | Path | Frame | None = None,
+    funding: str | Path | Frame | None = None,
     start: Moment | None = None,
     end: Moment | None = None,
     enter: Moment | None = None,
@@ -94,7 +95,8 @@ def compare(
     Takes    symbol: BTCUSDT or BTC/USDT:USDT; the history's first when it holds one. side: long or short. margin,
              leverage, wallet: see the head of the file. stop, take_profit: mark prices that close all of it.
              second: 'ETHUSDT short margin=500 leverage=5'. history: a History, 'A' or 'B' (the demos), a folder, or a
-             file of last prices; or last with mark and funding. start, end: cut it. enter: when to open, its first
+             file of last prices; a Polars or pandas frame of candles, a pandas Series of prices, or several as
+             {symbol: frame}; or last with mark and funding, each a file or a frame. start, end: cut it. enter: when to open, its first
              moment unless said. order: what a bar does first: pessimistic against its own direction, or other; the
              outcome of the other one is reported too. fund: what the insurance fund has. stretches: how finely the
              account's line is sampled.
@@ -295,10 +297,10 @@ def _prepare(
     *,
     symbol: str | None,
     second: Second | str | None,
-    history: History | str | Path | None,
-    last: str | Path | None,
-    mark: str | Path | None,
-    funding: str | Path | None,
+    history: HistoryLike | None,
+    last: str | Path | Frame | None,
+    mark: str | Path | Frame | None,
+    funding: str | Path | Frame | None,
     start: Moment | None,
     end: Moment | None,
     enter: Moment | None,

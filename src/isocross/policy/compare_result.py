@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from ..answer import Answer, Columns, Shown, exact
 from ..codes import EventKind, LiquidationStep, MarginMode, Reason, Refusal
+from ..journal.history import Genesis, MemoryHistory
 from ..kernel import margin as formulas
 from ..rulebook.model import Rulebook, SymbolRules
 from ..units import ONE_E8, format_e8
@@ -23,9 +25,9 @@ from .feed import Leg
 from .replay import FUND, TRADER, Life, Look, Plan
 
 if TYPE_CHECKING:
-    import pandas  # type: ignore[import-untyped]
-    import polars
     from matplotlib.figure import Figure
+
+    from ..worlds.receipt import Receipts
 
 SCHEMA = "isocross.compare/1"
 Ending = Literal["liquidated", "stop", "take_profit", "end_of_history", "open", "refused"]
@@ -101,12 +103,24 @@ class ModeResult:
     is_second_liquidated: bool
     looks: tuple[Look, ...]
     events: np.ndarray  # of the account, and what the fund and others did with it
+    told: np.ndarray  # what receipts are made of
+    genesis: Genesis
     conservation_gap_e8: dict[str, int]
 
     @property
     def is_liquidated(self) -> bool:
         """Whether a liquidation touched the trade."""
         return bool(self.liquidations)
+
+    @property
+    def receipts(self) -> Receipts:
+        """A receipt for every liquidation of the account, the second position's too; marks in quiet times are thinned.
+
+        The history is not kept: what would have saved the account cannot be asked of these.
+        """
+        from ..worlds.receipt import receipts
+
+        return receipts(MemoryHistory(self.genesis), events=self.told, names={"trader": TRADER})
 
     @property
     def change_e8(self) -> int:
@@ -129,8 +143,8 @@ class OtherOrder:
     wallet_after_e8: int
 
 
-@dataclass(frozen=True, eq=False)
-class CompareResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class CompareResult(Answer):
     """One trade in one history, lived in each margin mode."""
 
     rulebook: Rulebook
@@ -192,43 +206,30 @@ class CompareResult:
 
         return sentence(self)
 
-    @cached_property
-    def frame(self) -> polars.DataFrame:
-        """The account's line in each mode. Floats, for pictures and tables: exact numbers are in `to_dict()`."""
-        import polars as pl
-
+    def columns(self) -> Columns:
+        """The account's line in each mode."""
         rows = [(mode.name, look) for mode in self.modes for look in mode.looks]
+        return {
+            "time_ms": [look.time_ms for _, look in rows],
+            "mode": [name for name, _ in rows],
+            "equity_e8": [look.equity_e8 for _, look in rows],
+            "margin_ratio": [look.margin_ratio for _, look in rows],
+            "liquidation_price_e8": [look.liquidation_e8 for _, look in rows],
+            "wallet_e8": [look.wallet_e8 for _, look in rows],
+            "mark_e8": [look.mark_e8 for _, look in rows],
+        }
 
-        def numbers(name: str) -> list[float | None]:
-            values = [getattr(look, name) for _, look in rows]
-            return [None if value is None else value / ONE_E8 for value in values]
+    def shown(self) -> Shown:
+        """The table of modes, the sentence, the notes."""
+        from .compare_text import shown
 
-        return pl.DataFrame(
-            {
-                "time": pl.Series([look.time_ms for _, look in rows], dtype=pl.Int64).cast(pl.Datetime("ms", "UTC")),
-                "mode": [name for name, _ in rows],
-                "equity": pl.Series(numbers("equity_e8"), dtype=pl.Float64),
-                "margin_ratio": pl.Series([look.margin_ratio for _, look in rows], dtype=pl.Float64),
-                "liquidation_price": pl.Series(numbers("liquidation_e8"), dtype=pl.Float64),
-                "wallet": pl.Series(numbers("wallet_e8"), dtype=pl.Float64),
-                "mark": pl.Series(numbers("mark_e8"), dtype=pl.Float64),
-            }
-        )
-
-    def to_pandas(self) -> pandas.DataFrame:
-        """`frame` for pandas. Needs pandas and pyarrow."""
-        return self.frame.to_pandas()
+        return shown(self)
 
     def plot(self) -> Figure:
         """Price with each mode's liquidation line, equity, margin ratio."""
         from .picture import picture
 
         return picture([self])
-
-    def _repr_html_(self) -> str:
-        from .compare_text import html
-
-        return html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Exact decimal text throughout; times in milliseconds; null where there is no number."""
@@ -276,16 +277,16 @@ class CompareResult:
             "ending": mode.ending,
             "refusal": None if mode.refusal is Refusal.NONE else mode.refusal.name.lower(),
             "refused_symbol": mode.refused_symbol or None,
-            "entry_price": _text(mode.entry_e8),
-            "entry_mark": _text(mode.entry_mark_e8),
-            "quantity": _text(mode.lots * step_e8),
-            "moved_in": _text(mode.moved_in_e8),
-            "backed_by": _text(mode.backing_e8),
-            "effective_leverage": _text(mode.effective_leverage_e8),
-            "max_open": _text(mode.max_open_e8),
-            "liquidation_price": _text(mode.liquidation_e8),
-            "liquidation_distance": _text(mode.distance_e8),
-            "most_lost": _text(mode.most_lost_e8),
+            "entry_price": exact(mode.entry_e8),
+            "entry_mark": exact(mode.entry_mark_e8),
+            "quantity": exact(mode.lots * step_e8),
+            "moved_in": exact(mode.moved_in_e8),
+            "backed_by": exact(mode.backing_e8),
+            "effective_leverage": exact(mode.effective_leverage_e8),
+            "max_open": exact(mode.max_open_e8),
+            "liquidation_price": exact(mode.liquidation_e8),
+            "liquidation_distance": exact(mode.distance_e8),
+            "most_lost": exact(mode.most_lost_e8),
             "liquidations": [
                 {
                     "time_ms": one.time_ms,
@@ -305,19 +306,19 @@ class CompareResult:
                 for one in mode.liquidations
             ],
             "ended_ms": mode.ended_ms,
-            "ended_mark": _text(mode.ended_mark_e8),
-            "exit_price": _text(mode.exit_e8),
+            "ended_mark": exact(mode.ended_mark_e8),
+            "exit_price": exact(mode.exit_e8),
             "lived_ms": mode.lived_ms,
-            "drawn_beyond_margin": _text(mode.drawn_e8),
-            "lowest_equity": _text(mode.lowest_equity_e8),
+            "drawn_beyond_margin": exact(mode.drawn_e8),
+            "lowest_equity": exact(mode.lowest_equity_e8),
             "nearest": None
             if near is None
             else {
                 "time_ms": near.time_ms,
                 "mark": format_e8(near.mark_e8),
-                "liquidation_price": _text(near.liquidation_e8),
-                "distance": _text(near.distance_e8),
-                "margin_ratio": _text(near.ratio_e8),
+                "liquidation_price": exact(near.liquidation_e8),
+                "distance": exact(near.distance_e8),
+                "margin_ratio": exact(near.ratio_e8),
             },
             "fees": format_e8(mode.fees_e8),
             "liquidation_fee": format_e8(mode.liquidation_fee_e8),
@@ -415,6 +416,8 @@ def mode_result(name: str, plan: Plan, modes: dict[str, MarginMode], life: Life,
         is_second_liquidated=story.is_second_liquidated,
         looks=tuple(life.looks),
         events=events,
+        told=life.told,
+        genesis=Genesis(plan.rulebook, plan.symbols),
         conservation_gap_e8=life.conservation_gap_e8,
     )
 
@@ -520,7 +523,7 @@ def _initial_margin_e8(plan: Plan, position: PositionView) -> int:
 def _average_e8(fills: np.ndarray, rules: SymbolRules) -> int | None:
     """Value ÷ quantity of fills."""
     lots = int(fills["lots"].sum())
-    return int(fills["value_e8"].sum()) * ONE_E8 // (lots * rules.step_e8) if lots else None
+    return int(rules.average_price_e8(int(fills["value_e8"].sum()), lots)) if lots else None
 
 
 def _leg_to_dict(leg: Leg, rulebook: Rulebook) -> dict[str, Any]:
@@ -534,7 +537,3 @@ def _leg_to_dict(leg: Leg, rulebook: Rulebook) -> dict[str, Any]:
         "stop": None if leg.stop_ticks is None else format_e8(leg.stop_ticks * rules.tick_e8),
         "take_profit": None if leg.take_profit_ticks is None else format_e8(leg.take_profit_ticks * rules.tick_e8),
     }
-
-
-def _text(value_e8: int | None) -> str | None:
-    return None if value_e8 is None else format_e8(value_e8)

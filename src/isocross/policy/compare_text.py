@@ -1,20 +1,32 @@
-"""Compare text: the words of a comparison: its sentence, its rows, its event log, its HTML.
+"""Compare text: the words of a comparison: its sentence, its rows, its event log.
 
 Responsible for: text for people, at most 16 characters a cell. Must not: compute, print, know the terminal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from html import escape
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
+from ..answer import Shown, Table
+from ..answer.words import (
+    NONE,
+    duration_text,
+    leverage_text,
+    moment_text,
+    money_in,
+    money_text,
+    percent_text,
+    price_text,
+    signed_text,
+)
 from ..codes import EventKind, LiquidationStep, OrderType, Reason, Refusal, Side
-from ..units import ONE_E8, format_e8, format_money, format_time
+from ..units import format_e8, format_time
 from .compare_result import CompareResult, Liquidation, ModeResult
 
-NONE = "none"
-_MINUTE_MS = 60_000
+P = ParamSpec("P")
+T = TypeVar("T")
 _ENDINGS = {
     "liquidated": "liquidated",
     "stop": "closed by its stop",
@@ -25,54 +37,16 @@ _ENDINGS = {
 }
 
 
-def price_text(price_e8: int | None, tick_e8: int) -> str:
-    """A price rounded to the tick's decimals, two at least; 'none' when there is none."""
-    if price_e8 is None:
-        return NONE
-    decimals = 8
-    while decimals > 2 and tick_e8 % 10 ** (9 - decimals) == 0:
-        decimals -= 1
-    return format_money(price_e8, decimals)
+def _in_its_money(function: Callable[P, T]) -> Callable[P, T]:
+    """The text of a result in the decimals of its asset; the result is among what the function takes."""
 
+    @wraps(function)
+    def told(*args: P.args, **kwargs: P.kwargs) -> T:
+        asset = next(one.plan.asset for one in args if isinstance(one, CompareResult))
+        with money_in(asset):
+            return function(*args, **kwargs)
 
-def percent_text(fraction_e8: int | None, is_signed: bool = True) -> str:
-    """A fraction in percent; 'none' when there is none."""
-    if fraction_e8 is None:
-        return NONE
-    return f"{'+' if is_signed and fraction_e8 > 0 else ''}{format_money(fraction_e8 * 100)} %"
-
-
-def money_text(money_e8: int | None) -> str:
-    """Money with two decimals; 'none' when there is none."""
-    return NONE if money_e8 is None else format_money(money_e8)
-
-
-def signed_text(money_e8: int) -> str:
-    """Money with its sign."""
-    return f"{'+' if money_e8 > 0 else ''}{format_money(money_e8)}"
-
-
-def duration_text(duration_ms: int) -> str:
-    """'3 d 4 h', '9 h 57 min', '12 min'."""
-    minutes = abs(duration_ms) // _MINUTE_MS
-    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
-    if days:
-        return f"{days} d {hours} h" if hours else f"{days} d"
-    if hours:
-        return f"{hours} h {rest} min" if rest else f"{hours} h"
-    return f"{rest} min"
-
-
-def moment_text(time_ms: int) -> str:
-    """'2026-01-05 13:47', to the minute."""
-    return format_time(time_ms // _MINUTE_MS * _MINUTE_MS).removesuffix(" UTC")
-
-
-def leverage_text(leverage_e8: int | None) -> str:
-    """'10.00x'."""
-    if leverage_e8 is None:
-        return NONE
-    return f"{format_money(leverage_e8, 2 if leverage_e8 >= ONE_E8 // 10 else 4)}x"
+    return told
 
 
 def trade_text(result: CompareResult) -> str:
@@ -82,10 +56,11 @@ def trade_text(result: CompareResult) -> str:
     at = "" if entry is None else f" at {price_text(entry, rules.tick_e8)}"
     return (
         f"{rules.symbol} {'long' if trade.is_long else 'short'} {format_e8(trade.lots * rules.step_e8)} "
-        f"{rules.base_asset}{at} ({format_e8(trade.margin_e8)} at {trade.leverage}x)"
+        f"{rules.quantity_asset}{at} ({format_e8(trade.margin_e8)} at {trade.leverage}x)"
     )
 
 
+@_in_its_money
 def rows(result: CompareResult) -> list[tuple[str, list[str]]]:
     """The table: a label and a cell per mode."""
     tick_e8, modes = result.rules.tick_e8, result.modes
@@ -98,7 +73,7 @@ def rows(result: CompareResult) -> list[tuple[str, list[str]]]:
     table = [
         row("Backed by", lambda mode: money_text(mode.backing_e8)),
         row("Effective leverage", lambda mode: leverage_text(mode.effective_leverage_e8)),
-        (f"Largest it could open, {result.rules.base_asset}", [format_e8(mode.max_open_e8) for mode in modes]),
+        (f"Largest it could open, {result.rules.quantity_asset}", [format_e8(mode.max_open_e8) for mode in modes]),
         row("Liquidation price", lambda mode: price_text(mode.liquidation_e8, tick_e8)),
         row("  from mark", lambda mode: percent_text(mode.distance_e8) if mode.liquidation_e8 else ""),
         row(
@@ -159,13 +134,14 @@ def _ended(mode: ModeResult) -> str:
     return "" if mode.ending == "liquidated" else mode.ending.replace("_", "-")
 
 
+@_in_its_money
 def liquidation_text(one: Liquidation, result: CompareResult) -> str:
     """How a liquidation went, in one sentence."""
     rules = result.rules
-    base, step_e8 = rules.base_asset, rules.step_e8
+    base, step_e8 = rules.quantity_asset, rules.step_e8
     parts = []
     if one.book_lots:
-        average_e8 = one.book_value_e8 * ONE_E8 // (one.book_lots * step_e8)
+        average_e8 = int(rules.average_price_e8(one.book_value_e8, one.book_lots))
         parts.append(
             f"{format_e8(one.book_lots * step_e8)} {base} closed in the book at {price_text(average_e8, rules.tick_e8)}"
         )
@@ -175,6 +151,8 @@ def liquidation_text(one: Liquidation, result: CompareResult) -> str:
         parts.append(f"{format_e8(one.other_lots * step_e8)} {base} by other accounts or the house")
     if one.step is LiquidationStep.CURED:
         parts.append(f"{format_e8(abs(one.lots_after) * step_e8)} {base} lived on")
+    if one.step is LiquidationStep.WAITING:
+        parts.append(f"{format_e8(abs(one.lots_after) * step_e8)} {base} waited for the next price")
     fee = f", fee {money_text(one.fee_e8)}" if one.fee_e8 else ""
     return (
         f"liquidated {moment_text(one.time_ms)} at mark {price_text(one.mark_e8, rules.tick_e8)} with "
@@ -182,6 +160,7 @@ def liquidation_text(one: Liquidation, result: CompareResult) -> str:
     )
 
 
+@_in_its_money
 def sentence(result: CompareResult) -> str:
     """The answer with its deciding numbers, no mode praised."""
     refused = [mode for mode in result.modes if mode.refusal is not Refusal.NONE]
@@ -252,6 +231,7 @@ def _difference(result: CompareResult) -> str:
     return f"cross {'kept' if saved > 0 else 'cost'} {money_text(abs(saved))} more"
 
 
+@_in_its_money
 def other_order_text(result: CompareResult) -> str:
     """What changes when the low and the high of every bar change places."""
     if not result.other_order:
@@ -330,17 +310,8 @@ def event_line(row: dict[str, str]) -> str:
     return f"{row['time']:19} {row['mode']:8} {row['account']:6} {row['event']:19} {' '.join(told)}".rstrip()
 
 
-def html(result: CompareResult) -> str:
-    """A table for notebooks."""
-    head = "".join(f"<th>{escape(mode.name)}</th>" for mode in result.modes)
-    body = "".join(
-        f"<tr><th style='text-align:left'>{escape(label)}</th>"
-        + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-        + "</tr>"
-        for label, cells in rows(result)
-    )
-    notes = "".join(f"<li>{escape(note)}</li>" for note in result.notes)
-    return (
-        f"<p><b>{escape(trade_text(result))}</b></p><table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"
-        f"<p>{escape(sentence(result))} {escape(other_order_text(result))}</p><ul>{notes}</ul>"
-    )
+def shown(result: CompareResult) -> Shown:
+    """What people see of a comparison."""
+    table = Table(("", *(mode.name for mode in result.modes)), [(label, *cells) for label, cells in rows(result)])
+    told = " ".join(part for part in (sentence(result), other_order_text(result)) if part)
+    return Shown(trade_text(result), (table,), told, result.notes)

@@ -57,6 +57,7 @@ def _exit_for(
             setup.entry_cost_e8,
             -wanted_pnl_e8,
             rules.tick_value_e8,
+            rules.price_min_ticks,
             rules.price_max_ticks,
         )
     )
@@ -86,7 +87,7 @@ def _exit(
     rules = setup.rules
     price_e8 = ticks * rules.tick_e8
     pnl_e8 = _pnl_at_e8(setup, ticks)
-    value_e8 = int(formulas.fill_value_e8(rules.contract_kind, abs(setup.lots), ticks, rules.tick_value_e8))
+    value_e8 = int(formulas.fill_value_up_e8(rules.contract_kind, abs(setup.lots), ticks, rules.tick_value_e8))
     exit_fee_e8 = int(formulas.rate_up_e8(value_e8, setup.acceptance_fee_rate_e8))
     dead = tuple(
         column.mode
@@ -109,5 +110,5 @@ def _exit(
 def _pnl_at_e8(setup: Setup, ticks: int) -> int:
     """Realized PnL of closing everything at an order price, before fees."""
     rules = setup.rules
-    value_e8 = int(formulas.fill_value_e8(rules.contract_kind, abs(setup.lots), ticks, rules.tick_value_e8))
+    value_e8 = int(formulas.fill_value_up_e8(rules.contract_kind, abs(setup.lots), ticks, rules.tick_value_e8))
     return (value_e8 if setup.is_long else -value_e8) - setup.entry_cost_e8

@@ -25,7 +25,7 @@ def explain(result: LiqResult) -> str:
     sheet = _Sheet()
     rules = result.rules
     sheet.title(
-        f"{rules.symbol} {result.side} {format_e8(result.quantity_e8)} {rules.base_asset}, {result.leverage}x, "
+        f"{rules.symbol} {result.side} {format_e8(result.quantity_e8)} {rules.quantity_asset}, {result.leverage}x, "
         f"rulebook {result.rulebook.name}"
     )
     _entry(sheet, result)
@@ -33,7 +33,7 @@ def explain(result: LiqResult) -> str:
         sheet.title(f"Pool: {other.rules.symbol} {other.side} at mark {format_e8(other.mark_e8)}, {other.leverage}x")
         _valued(sheet, other.rules, other.lots, other.entry_cost_e8, other.mark_e8)
         sheet.quotient("initial", other.notional_e8, other.leverage, other.initial_margin_e8)
-    for column in result.columns:
+    for column in result.modes:
         _column(sheet, result, column)
     if result.target is not None:
         _target(sheet, result, result.target)

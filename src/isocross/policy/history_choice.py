@@ -6,19 +6,22 @@ Must not: judge a file's content (market/ does), drive the engine.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError, MarketDataError, UnknownSymbolError
 from ..market.demo import RECIPES, demo_history
+from ..market.frames import Frame, is_frame
 from ..market.history import History, Moment, Series
 from ..rulebook import from_template, symbol_rules, with_symbols
 from ..rulebook.model import Rulebook
 from ..units import format_e8, format_time, to_time_ms
 
+HistoryLike = History | str | Path | Frame | Mapping[str, Any]  # a frame, or several by their contracts
 DEMO_OF_SYMBOL = {recipe.symbol: name for name, recipe in RECIPES.items()}
 
 
@@ -36,10 +39,10 @@ def choose_history(
     *,
     symbol: str | None,
     second_symbol: str | None,
-    history: History | str | Path | None,
-    last: str | Path | None,
-    mark: str | Path | None,
-    funding: str | Path | None,
+    history: HistoryLike | None,
+    last: str | Path | Frame | None,
+    mark: str | Path | Frame | None,
+    funding: str | Path | Frame | None,
     start: Moment | None,
     end: Moment | None,
 ) -> tuple[History, str, str]:
@@ -54,15 +57,26 @@ def choose_history(
         raise InputError("history: say either --history or --last, not both")
     if last is None and (mark is not None or funding is not None) and (history is None or _is_demo(history)):
         raise InputError("mark, funding: they belong to a file of last prices; say it with --last FILE")
-    path: Path | None = None
+    if isinstance(history, Mapping):
+        history = History.join(
+            History.load(symbol=symbol_name(rulebook, str(one)), last=source) for one, source in history.items()
+        )
+    source = last if last is not None else history
     if isinstance(history, History):
         name = " + ".join(history.symbols)
         found = _cut(history, start, end)
+    elif is_frame(source):
+        if symbol is None:
+            raise InputError("symbol: missing; a frame does not say which contract its prices are of")
+        if second_symbol is not None:
+            raise InputError(f"second: {second_symbol} needs prices of its own; give a history of {{symbol: frame}}")
+        name = f"{symbol}, {type(source).__module__.partition('.')[0]} {type(source).__name__}"
+        found = History.load(symbol=symbol, last=source, mark=mark, funding=funding, start=start, end=end)
     elif last is None and (history is None or _is_demo(history)):
         found, name = _demo(symbol, second_symbol, history)
         found = _cut(found, start, end)
     else:
-        path = Path(str(last if last is not None else history))
+        path = Path(str(source))
         name = path.name
         if path.is_dir():
             if symbol is None:

@@ -30,6 +30,10 @@ DEFAULT_RULEBOOK = "binance-usdm"
 FEE_RATE_MAX_E8 = ONE_E8 // 100
 BARE_RETURN_MAX_E8 = 10 * ONE_E8
 RETURN_MAX_E8 = 1_000_000 * ONE_E8
+DURATION_MAX_MS = 3_650 * 86_400_000
+
+_UNITS_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_DURATION = re.compile(r"^\s*(?P<count>\d{1,6})\s*(?P<unit>[mhdw])\s*$", re.IGNORECASE)
 
 _FILL = re.compile(r"^\s*(?P<qty>[^@\s]+)\s*@\s*(?P<price>\S+)(?:\s+mark\s+(?P<mark>\S+))?\s*$", re.IGNORECASE)
 _POSITION = re.compile(
@@ -60,8 +64,18 @@ def to_rulebook(value: str | Path | Rulebook) -> Rulebook:
 
 
 def to_rules(rulebook: Rulebook, symbol: str) -> SymbolRules:
-    """The contract of that name; UnknownSymbolError otherwise."""
-    return rulebooks.symbol_rules(rulebook, str(symbol))
+    """The linear contract of that name; UnknownSymbolError, or InputError for an inverse one."""
+    return only_linear(rulebooks.symbol_rules(rulebook, str(symbol)))
+
+
+def only_linear(rules: SymbolRules) -> SymbolRules:
+    """The same rules; InputError for an inverse contract, whose question nothing here answers yet."""
+    if rules.is_inverse:
+        raise InputError(
+            f"contract: {rules.symbol} is INVERSE, margined in {rules.margin_asset}: only LINEAR contracts are answered here; "
+            "compare and a Sandbox run it"
+        )
+    return rules
 
 
 def to_is_long(value: str, name: str = "side") -> bool:
@@ -92,7 +106,7 @@ def to_lots(value: Amount, rules: SymbolRules, name: str = "qty") -> int:
     if lots > most:
         raise AmountError(
             f"{name}: {value} is out of range, a {rules.symbol} position is at most "
-            f"{format_e8(most * rules.step_e8)} {rules.base_asset}"
+            f"{format_e8(most * rules.step_e8)} {rules.quantity_asset}"
         )
     return lots
 
@@ -153,6 +167,31 @@ def to_return_e8(value: Amount, name: str = "roe") -> int:
     return rate_e8
 
 
+def to_share_e8(value: Amount, name: str) -> int:
+    """A share of something, `1%` or 0.01: above 0 and at most the whole."""
+    rate_e8 = to_rate_e8(value, name)
+    if not 0 < rate_e8 <= ONE_E8:
+        raise AmountError(f"{name}: {value} is not above 0 and at most 100 %")
+    return rate_e8
+
+
+def to_move_e8(value: Amount, name: str = "survive") -> int:
+    """A move of a price, `15%` or 0.15, above 0; a bare 15 is refused, as it says 1,500 % and means 15 %."""
+    _check_positive(value.strip().removesuffix("%") if isinstance(value, str) else value, name)
+    return to_return_e8(value, name)
+
+
+def to_duration_ms(value: str, name: str) -> int:
+    """`30m`, `24h`, `3d` or `2w`, above 0 and at most ten years."""
+    match = _DURATION.match(str(value))
+    if match is None:
+        raise InputError(f"{name}: {value!r} does not read as a time like 30m, 24h, 3d or 2w")
+    duration_ms = int(match["count"]) * _UNITS_MS[match["unit"].lower()]
+    if not 0 < duration_ms <= DURATION_MAX_MS:
+        raise InputError(f"{name}: {value} is out of range, above 0 and at most {DURATION_MAX_MS // _UNITS_MS['d']}d")
+    return duration_ms
+
+
 def to_leverage(value: Amount, rulebook: Rulebook, rules: SymbolRules, name: str = "leverage") -> int:
     """A whole leverage, `10` or `10x`, in 1 … the symbol's largest."""
     text = value.strip().removesuffix("x") if isinstance(value, str) else value
@@ -170,19 +209,22 @@ def symbol_leverage_max(rulebook: Rulebook, rules: SymbolRules) -> int:
     return min(rulebook.leverage_max, max(bracket.leverage_max for bracket in rules.brackets))
 
 
-def check_bracket(rules: SymbolRules, notional_e8: int, leverage: int, said: str = "") -> None:
-    """LeverageError when the bracket of this notional does not allow the leverage, or no bracket the notional."""
+def check_bracket(rules: SymbolRules, notional_e8: int, leverage: int, said: str = "", of: str = "") -> None:
+    """LeverageError when the bracket of this notional does not allow the leverage, or no bracket the notional.
+
+    Takes    said: who chose the leverage, where it was not the caller. of: 'position ' where it is not the trade's own.
+    """
     if is_within_brackets(rules, notional_e8, leverage):
         return
     notional = format_e8(notional_e8)
-    if notional_e8 >= rules.brackets[-1].cap_e8:
+    if notional_e8 > rules.brackets[-1].cap_e8:
         raise AmountError(
-            f"qty: a notional of {notional} is out of range, "
-            f"{rules.symbol} allows less than {format_e8(rules.brackets[-1].cap_e8)}"
+            f"{of}qty: a notional of {notional} is out of range, "
+            f"{rules.symbol} allows at most {format_e8(rules.brackets[-1].cap_e8)}"
         )
     bracket = rules.brackets[margin.bracket_of(notional_e8, rules.brackets, 0, len(rules.brackets))]
     raise LeverageError(
-        f"leverage: {leverage}{said} is above {bracket.leverage_max}, the most for a notional of {notional} "
+        f"{of}leverage: {leverage}{said} is above {bracket.leverage_max}, the most for a notional of {notional} "
         f"(bracket {format_e8(bracket.floor_e8)} … {format_e8(bracket.cap_e8)} of {rules.symbol})"
     )
 
@@ -229,11 +271,11 @@ def to_pool_position(text: str, rulebook: Rulebook) -> PoolPosition:
     notional_e8 = int(margin.notional_e8(kind, lots, rules.step_e8, mark_e8))
     if match["leverage"]:
         leverage = to_leverage(match["leverage"], rulebook, rules, "position leverage")
-        check_bracket(rules, notional_e8, leverage)
+        check_bracket(rules, notional_e8, leverage, of="position ")
     else:
         bracket = rules.brackets[margin.bracket_of(notional_e8, rules.brackets, 0, len(rules.brackets))]
         leverage = min(rulebook.default_leverage, bracket.leverage_max)
-        check_bracket(rules, notional_e8, leverage)
+        check_bracket(rules, notional_e8, leverage, of="position ")
     return PoolPosition(rules, lots if is_long else -lots, entry_e8, entry_cost_e8, mark_e8, leverage)
 
 
@@ -266,7 +308,7 @@ def to_pool(texts: Sequence[str], rulebook: Rulebook, rules: SymbolRules, lots: 
 
 def _bound_e8(rules: SymbolRules, lots: int) -> int:
     """The most a position could ever be worth: at the symbol's highest price."""
-    return abs(lots) * rules.price_max_ticks * rules.tick_value_e8
+    return abs(lots) * rules.lot_value_max_e8
 
 
 def _check_positive(value: Amount, name: str) -> None:

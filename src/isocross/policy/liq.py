@@ -205,6 +205,7 @@ def _liquidation(setup: Setup, backing_e8: int) -> PriceAnswer:
         setup.entry_cost_e8,
         backing_e8,
         setup.mark_e8,
+        rules.price_min_e8,
         rules.price_max_e8,
         rules.brackets,
         0,
@@ -227,7 +228,13 @@ def _bankruptcy(setup: Setup, backing_e8: int) -> PriceAnswer:
         return PriceAnswer(None, None, "nothing is left of the margin at any price")
     price_e8 = int(
         formulas.bankruptcy_mark_e8(
-            rules.contract_kind, setup.lots, rules.step_e8, setup.entry_cost_e8, backing_e8, rules.price_max_e8
+            rules.contract_kind,
+            setup.lots,
+            rules.step_e8,
+            setup.entry_cost_e8,
+            backing_e8,
+            rules.price_min_e8,
+            rules.price_max_e8,
         )
     )
     if price_e8 == formulas.NO_PRICE:  # a long whose margin is its whole entry value
@@ -259,9 +266,10 @@ def _refusal(setup: Setup, mode: MarginMode, available_e8: int, limit_e8: int, a
         )
     if mode is MarginMode.CROSS:
         return Refusal.NONE, ""
-    if cost.transfer_e8 + cost.fee_e8 > limit_e8:
+    asked_e8 = max(cost.required_e8, cost.transfer_e8 + cost.fee_e8)
+    if asked_e8 > limit_e8:
         return Refusal.MARGIN_INSUFFICIENT, (
-            f"{format_e8(cost.transfer_e8 + cost.fee_e8)} would leave the cross wallet (margin, fee), "
+            f"{format_e8(asked_e8)} would leave the cross wallet (margin, fee), "
             f"which may give {format_e8(limit_e8)}"
         )
     assert setup.wallet_e8 is not None

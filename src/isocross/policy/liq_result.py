@@ -6,13 +6,16 @@ Responsible for: the records, their JSON form and its schema. Must not: compute,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..answer import Answer, Columns, Shown, exact
 from ..codes import MarginMode, Refusal
 from ..rulebook.model import Rulebook, SymbolRules
-from ..units import format_e8
 from .inputs import Fill
 from .pool import PoolPosition
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SCHEMA = "isocross.liq/1"
 
@@ -28,8 +31,8 @@ class PriceAnswer:
     def to_dict(self) -> dict[str, Any]:
         """Exact decimal text, null for none."""
         return {
-            "price": _text(self.price_e8),
-            "distance": _text(self.distance_e8),
+            "price": exact(self.price_e8),
+            "distance": exact(self.distance_e8),
             "reason": self.reason or None,
         }
 
@@ -71,18 +74,18 @@ class LiqColumn:
             "bankruptcy": self.bankruptcy.to_dict(),
             "is_due": self.is_due,
             "depends_on_pool": self.mode is MarginMode.CROSS,
-            "wallet": _text(self.wallet_e8),
-            "transfer": _text(self.transfer_e8),
-            "added_margin": _text(self.added_margin_e8),
-            "unrealized_pnl": _text(self.unrealized_pnl_e8),
-            "margin_balance": _text(self.margin_balance_e8),
-            "initial_margin": _text(self.initial_margin_e8),
-            "maintenance_margin": _text(self.maintenance_margin_e8),
-            "pool_maintenance_margin": _text(self.pool_maintenance_margin_e8),
-            "effective_leverage": _text(self.effective_leverage_e8),
-            "most_lost": _text(self.most_lost_e8),
-            "exit_fee": _text(self.exit_fee_e8),
-            "max_open": _text(self.max_open_quantity_e8),
+            "wallet": exact(self.wallet_e8),
+            "transfer": exact(self.transfer_e8),
+            "added_margin": exact(self.added_margin_e8),
+            "unrealized_pnl": exact(self.unrealized_pnl_e8),
+            "margin_balance": exact(self.margin_balance_e8),
+            "initial_margin": exact(self.initial_margin_e8),
+            "maintenance_margin": exact(self.maintenance_margin_e8),
+            "pool_maintenance_margin": exact(self.pool_maintenance_margin_e8),
+            "effective_leverage": exact(self.effective_leverage_e8),
+            "most_lost": exact(self.most_lost_e8),
+            "exit_fee": exact(self.exit_fee_e8),
+            "max_open": exact(self.max_open_quantity_e8),
             "refusal": None if self.refusal is Refusal.NONE else self.refusal.name.lower(),
             "refusal_reason": self.refusal_reason or None,
         }
@@ -106,19 +109,19 @@ class Target:
         """Exact decimal text, null for none."""
         return {
             "asked": self.asked,
-            "wanted": _text(self.wanted_e8),
-            "price": _text(self.price_e8),
-            "pnl": _text(self.pnl_e8),
-            "pnl_after_fees": _text(self.pnl_after_fees_e8),
-            "roe": _text(self.roe_e8),
-            "roe_basis": _text(self.roe_basis_e8),
+            "wanted": exact(self.wanted_e8),
+            "price": exact(self.price_e8),
+            "pnl": exact(self.pnl_e8),
+            "pnl_after_fees": exact(self.pnl_after_fees_e8),
+            "roe": exact(self.roe_e8),
+            "roe_basis": exact(self.roe_basis_e8),
             "reason": self.reason or None,
             "liquidated_before": [mode.name.lower() for mode in self.liquidated_before],
         }
 
 
-@dataclass(frozen=True, slots=True)
-class LiqResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class LiqResult(Answer):
     """What `liq` answers: the position as it was understood, and one column per margin mode asked for."""
 
     rulebook: Rulebook
@@ -153,14 +156,14 @@ class LiqResult:
         return abs(self.lots) * self.rules.step_e8
 
     @property
-    def columns(self) -> tuple[LiqColumn, ...]:
-        """The columns there are, isolated first."""
+    def modes(self) -> tuple[LiqColumn, ...]:
+        """The margin modes there are, isolated first."""
         return tuple(column for column in (self.isolated, self.cross) if column is not None)
 
     @property
     def is_negative(self) -> bool:
         """Whether no mode shown can carry the position."""
-        return all(column.is_negative for column in self.columns)
+        return all(column.is_negative for column in self.modes)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data with exact decimal text, for JSON; `schema` names its version."""
@@ -172,37 +175,25 @@ class LiqResult:
             "unified_symbol": self.rules.unified,
             "margin_asset": self.rules.margin_asset,
             "side": self.side,
-            "quantity": _text(self.quantity_e8),
-            "entry_price": _text(self.entry_e8),
-            "entry_value": _text(abs(self.entry_cost_e8)),
+            "quantity": exact(self.quantity_e8),
+            "entry_price": exact(self.entry_e8),
+            "entry_value": exact(abs(self.entry_cost_e8)),
             "fills": [
                 {
-                    "quantity": _text(fill.lots * self.rules.step_e8),
-                    "price": _text(fill.price_ticks * self.rules.tick_e8),
-                    "mark_price": _text(fill.mark_e8),
+                    "quantity": exact(fill.lots * self.rules.step_e8),
+                    "price": exact(fill.price_ticks * self.rules.tick_e8),
+                    "mark_price": exact(fill.mark_e8),
                 }
                 for fill in self.fills
             ],
-            "mark_price": _text(self.mark_e8),
-            "notional": _text(self.notional_e8),
+            "mark_price": exact(self.mark_e8),
+            "notional": exact(self.notional_e8),
             "leverage": self.leverage,
-            "fee_rate": _text(self.fee_rate_e8),
-            "entry_fee": _text(self.entry_fee_e8),
-            "acceptance_fee_rate": _text(self.acceptance_fee_rate_e8),
-            "wallet": _text(self.wallet_e8),
-            "others": [
-                {
-                    "symbol": other.rules.symbol,
-                    "side": other.side,
-                    "quantity": _text(other.quantity_e8),
-                    "entry_price": _text(other.entry_e8),
-                    "mark_price": _text(other.mark_e8),
-                    "leverage": other.leverage,
-                    "unrealized_pnl": _text(other.unrealized_pnl_e8),
-                    "maintenance_margin": _text(other.maintenance_margin_e8),
-                }
-                for other in self.others
-            ],
+            "fee_rate": exact(self.fee_rate_e8),
+            "entry_fee": exact(self.entry_fee_e8),
+            "acceptance_fee_rate": exact(self.acceptance_fee_rate_e8),
+            "wallet": exact(self.wallet_e8),
+            "others": [other.to_dict() for other in self.others],
             "isolated": self.isolated.to_dict() if self.isolated else None,
             "cross": self.cross.to_dict() if self.cross else None,
             "target": self.target.to_dict() if self.target else None,
@@ -210,12 +201,50 @@ class LiqResult:
             "decisions": list(self.decisions),
         }
 
+    def columns(self) -> Columns:
+        """One row per margin mode."""
+        there = self.modes
+        return {
+            "mode": [one.mode.name.lower() for one in there],
+            "liquidation_price_e8": [one.liquidation.price_e8 for one in there],
+            "liquidation_distance_e8": [one.liquidation.distance_e8 for one in there],
+            "bankruptcy_price_e8": [one.bankruptcy.price_e8 for one in there],
+            "wallet_e8": [one.wallet_e8 for one in there],
+            "unrealized_pnl_e8": [one.unrealized_pnl_e8 for one in there],
+            "margin_balance_e8": [one.margin_balance_e8 for one in there],
+            "initial_margin_e8": [one.initial_margin_e8 for one in there],
+            "maintenance_margin_e8": [one.maintenance_margin_e8 for one in there],
+            "effective_leverage_e8": [one.effective_leverage_e8 for one in there],
+            "most_lost_e8": [one.most_lost_e8 for one in there],
+            "max_open_e8": [one.max_open_quantity_e8 for one in there],
+            "is_due": [one.is_due for one in there],
+            "refusal": [None if one.refusal is Refusal.NONE else one.refusal.name.lower() for one in there],
+        }
+
+    def shown(self) -> Shown:
+        """The table of modes, the target, the notes."""
+        from .liq_text import shown
+
+        return shown(self)
+
+    def plot(self) -> Figure:
+        """Entry, mark, liquidation and bankruptcy price on one axis, a lane per mode."""
+        from ..answer.figure import lanes
+
+        prices: dict[str, dict[str, int | None]] = {
+            one.mode.name.lower(): {
+                "entry": self.entry_e8,
+                "mark": self.mark_e8,
+                "target": None if self.target is None else self.target.price_e8,
+                "liquidation": one.liquidation.price_e8,
+                "bankruptcy": one.bankruptcy.price_e8,
+            }
+            for one in self.modes
+        }
+        return lanes(self.shown().title, prices)
+
     def explain(self) -> str:
         """The arithmetic line by line, every number exact, so that it can be redone on paper."""
         from .explain import explain
 
         return explain(self)
-
-
-def _text(value_e8: int | None) -> str | None:
-    return None if value_e8 is None else format_e8(value_e8)

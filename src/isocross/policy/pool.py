@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from ..answer import exact
 from ..kernel import margin
 from ..rulebook.model import SymbolRules
 
@@ -58,6 +60,19 @@ class PoolPosition:
     def initial_margin_e8(self) -> int:
         """At its mark and leverage."""
         return int(margin.initial_margin_e8(self.notional_e8, self.leverage))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Exact decimal text."""
+        return {
+            "symbol": self.rules.symbol,
+            "side": self.side,
+            "quantity": exact(self.quantity_e8),
+            "entry_price": exact(self.entry_e8),
+            "mark_price": exact(self.mark_e8),
+            "leverage": self.leverage,
+            "unrealized_pnl": exact(self.unrealized_pnl_e8),
+            "maintenance_margin": exact(self.maintenance_margin_e8),
+        }
 
 
 def unrealized_pnl_e8(positions: Sequence[PoolPosition]) -> int:

@@ -86,6 +86,7 @@ class Life:
     unfilled_lots: int = 0  # of the trade's entry order
     looks: list[Look] = field(default_factory=list)
     events: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    told: np.ndarray = field(default_factory=lambda: np.zeros(0))  # what receipts are made of: also prices and whole liquidations
     wallet_after: WalletView | None = None
     open_lots_after: dict[str, int] = field(default_factory=dict)  # what could not be closed at the end
     closed_at_end: tuple[str, ...] = ()  # the symbols that were still open at the end of the history
@@ -177,7 +178,7 @@ def live(
         world.walk(life, is_watched, progress)
         world.leave(life)
     life.wallet_after = world.exchange.wallet(TRADER, plan.asset)
-    life.events = np.concatenate(world.events)
+    life.events, life.told = np.concatenate(world.events), np.concatenate(world.told)
     life.conservation_gap_e8 = world.exchange.conservation_gap_e8()
     life.exchange = world.exchange
     assert not any(life.conservation_gap_e8.values()), "money was made or lost in the ledger"
@@ -204,6 +205,17 @@ def refused(plan: Plan, feed: Feed, modes: Mapping[str, MarginMode], refusal: Re
     )
 
 
+def _turns(events: np.ndarray) -> list[int]:
+    """Where the prices of each symbol are lowest, highest and last."""
+    prices = np.flatnonzero(events["kind"] == _PRICES)
+    places = []
+    for symbol in np.unique(events["symbol"][prices]):
+        mine = prices[events["symbol"][prices] == symbol]
+        marks = events["mark_e8"][mine]
+        places += [mine[marks.argmin()], mine[marks.argmax()], mine[-1]]
+    return sorted(places)
+
+
 class _World:
     """An exchange at the moment of the entry: prices told, the ladder placed, the account and the fund paid in."""
 
@@ -211,6 +223,7 @@ class _World:
         self.plan, self.feed = plan, feed
         self.exchange = Exchange(plan.rulebook, plan.symbols)
         self.events: list[np.ndarray] = []
+        self.told: list[np.ndarray] = []
         self._group = feed.entry_group
         self._time_ms = feed.time_ms
         asset = self.exchange.asset_row(plan.asset)
@@ -244,6 +257,13 @@ class _World:
         is_kept = (kinds != _BOOK_LEVEL) & (kinds != _PRICES) & (events["account"] != _HOUSE)
         if is_kept.any():
             self.events.append(events[is_kept])
+        if (kinds == _STARTED).any():
+            is_told = kinds != _BOOK_LEVEL
+        else:
+            is_told = is_kept
+            is_told[_turns(events)] = True
+        if is_told.any():
+            self.told.append(events[is_told])
 
     def _quote(self) -> None:
         """The ladder of every symbol at the latest prices."""
@@ -254,7 +274,7 @@ class _World:
                 mid_e8=price.last_e8,
                 half_spread_rate_e8=profile.half_spread_rate_e8,
                 spacing_rate_e8=profile.spacing_rate_e8,
-                level_notional_e8=profile.level_notional_e8,
+                level_notional_e8=profile.level_value_e8(self.exchange.rules(row), price.last_e8),
                 level_count=profile.levels,
                 scale_e8=price.scale_e8,
             )

@@ -134,7 +134,7 @@ def planned_fill(
     if lots == 0:
         one = order_cost(terms, 1)
         raise InputError(
-            f"margin: {margin_amount} is too little, one lot ({format_e8(rules.step_e8)} {rules.base_asset}) "
+            f"margin: {margin_amount} is too little, one lot ({format_e8(rules.step_e8)} {rules.quantity_asset}) "
             f"at {leverage}x needs {format_e8(one.transfer_e8)}"
         )
     return Fill(lots, ticks, fill_mark_e8)

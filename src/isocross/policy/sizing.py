@@ -51,7 +51,7 @@ def order_cost(terms: OrderTerms, lots: int, fee_rate_e8: int | None = None) -> 
     """What `lots` ≥ 0 cost to open under `terms` (design §5.4, §5.5); `fee_rate_e8` is the taker's unless given."""
     rules = terms.rules
     kind = rules.contract_kind
-    fill_value = int(margin.fill_value_e8(kind, lots, terms.price_ticks, rules.tick_value_e8))
+    fill_value = int(margin.fill_value_up_e8(kind, lots, terms.price_ticks, rules.tick_value_e8))
     notional = int(margin.notional_e8(kind, lots, rules.step_e8, terms.mark_e8))
     initial = int(margin.initial_margin_e8(notional, terms.leverage))
     open_loss = int(
@@ -71,7 +71,7 @@ def order_cost(terms: OrderTerms, lots: int, fee_rate_e8: int | None = None) -> 
 
 def lots_for_margin(terms: OrderTerms, margin_e8: int) -> int:
     """The most lots whose transfer into an isolated wallet is ≤ `margin_e8`; 0 when one lot is too much."""
-    return _most_lots(lambda lots: order_cost(terms, lots).transfer_e8 <= margin_e8, lots_max(terms.rules))
+    return most_lots(lambda lots: order_cost(terms, lots).transfer_e8 <= margin_e8, lots_max(terms.rules))
 
 
 def max_open_lots(
@@ -85,25 +85,30 @@ def max_open_lots(
 
     Takes    available_e8: what pool.available_e8 says. isolated_limit_e8: what may go into an isolated wallet;
              `available_e8` where nothing else is in the pool. fee_rate_e8: the taker's unless given.
-    Returns  lots ≥ 0: initial margin + open loss + fee ≤ available; isolated: transfer + fee ≤ the limit as well;
-             and the notional in a bracket that allows the leverage.
+    Returns  lots ≥ 0: initial margin + open loss + fee ≤ available; isolated: that and transfer + fee ≤ the limit as
+             well; and the notional in a bracket that allows the leverage.
     """
-    limit_e8 = available_e8 if isolated_limit_e8 is None else min(available_e8, isolated_limit_e8)
+    limit_e8 = available_e8
+    if mode is MarginMode.ISOLATED and isolated_limit_e8 is not None:
+        limit_e8 = min(available_e8, isolated_limit_e8)
 
     def fits(lots: int) -> bool:
         cost = order_cost(terms, lots, fee_rate_e8)
-        if cost.required_e8 > available_e8 or not is_within_brackets(terms.rules, cost.notional_e8, terms.leverage):
+        if cost.required_e8 > limit_e8 or not is_within_brackets(terms.rules, cost.notional_e8, terms.leverage):
             return False
         return mode is MarginMode.CROSS or cost.transfer_e8 + cost.fee_e8 <= limit_e8
 
-    return _most_lots(fits, lots_max(terms.rules))
+    return most_lots(fits, lots_max(terms.rules))
 
 
 def is_within_brackets(rules: SymbolRules, notional_e8: int, leverage: int) -> bool:
-    """Whether the bracket of this notional allows the leverage, and the symbol the notional."""
-    brackets = rules.brackets
-    bracket = brackets[margin.bracket_of(notional_e8, brackets, 0, len(brackets))]
-    return leverage <= bracket.leverage_max and notional_e8 < brackets[-1].cap_e8
+    """Whether the leverage allows the notional, as the engine asks (BRACKET_EXCEEDED): the cap itself is allowed."""
+    return notional_e8 <= notional_cap_e8(rules, leverage)
+
+
+def notional_cap_e8(rules: SymbolRules, leverage: int) -> int:
+    """The largest notional a leverage allows: the cap of the last bracket whose top leverage is not below it; 0: none."""
+    return max((bracket.cap_e8 for bracket in rules.brackets if bracket.leverage_max >= leverage), default=0)
 
 
 def lots_max(rules: SymbolRules) -> int:
@@ -111,7 +116,7 @@ def lots_max(rules: SymbolRules) -> int:
     return min(rules.lots_max, MUL_DIV_DIVISOR_MAX // rules.step_e8)
 
 
-def _most_lots(fits: Callable[[int], bool], most: int) -> int:
+def most_lots(fits: Callable[[int], bool], most: int) -> int:
     """The largest count in 0 … most that fits; `fits` holds at 0 and never holds again once it fails."""
     if not fits(0):
         return 0

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-from ..codes import CommandKind, EventKind, MarginMode, OrderType, Reason, Refusal, Side, TimeInForce
-from ..errors import InputError, RefusedError
+from ..codes import CommandKind, EventKind, MarginMode, OrderType, PositionMode, PositionSide, Reason, Side
+from ..errors import InputError
 from ..exchange import Exchange, Result
 from ..rulebook import SymbolRules
-from ..units import ONE_E8, Amount, format_e8, to_e8, to_grid
+from ..units import ONE_E8, Amount, to_e8, to_grid
 from ..views import PositionView
+from ..worlds.loss_cap import LossCap, loss_cap
 from .exits import Exit
+from .ordering import Wish, exit_command, side_of
+from .previews import Previews
 from .records import Order, OrderResult, Position, Rows, Wallet, decimal, rounded_price
-from .sending import Command, Sender
-from .sizing import lots_for_margin
+from .refusing import Command
+from .sending import Sender
 
 
 class Account:
@@ -57,70 +60,56 @@ class Account:
         take_profit: Amount | None = None,
         reduce_only: bool = False,
         tif: str = "GTC",
+        until: int | str | None = None,
+        position_side: PositionSide | str | None = None,
     ) -> OrderResult:
-        """Place an order: a limit order with a `price`, else at market.
+        """Place an order: a limit order with a `price`, else at market. `preview` says before what it would do.
 
         Takes    qty: base units; or margin: the most lots whose margin (isolated: what moves into the position and is held for
                  it; cross: initial margin) is at most this, fee apart. stop, take_profit: mark prices at which the whole
-                 position is closed at market; they end with the position. tif: GTC, IOC, FOK, GTX (post-only).
+                 position is closed at market; they end with the position. tif: GTC, IOC, FOK, GTX (post-only). until: when
+                 what still rests of a limit order expires, "2026-01-01T08:00". position_side,
+                 in hedge mode: long or short; without it a buy opens the long, a sell the short, and reduce_only closes the
+                 other one.
         Errors   InputError, AmountError for what cannot be sent; RefusedError for what the exchange refuses. Either all of
                  it is placed, exits included, or nothing.
         """
-        rules = self._rules(symbol)
-        chosen = _side(side)
-        what = f"{chosen.name.lower()} {rules.symbol}"
-        if (qty is None) == (margin is None):
-            raise InputError(f"{what}: expected either qty or margin")
-        if reduce_only and not (margin is None and stop is None and take_profit is None):
-            raise InputError(f"{what}: reduce_only opens nothing: leave out margin, stop and take_profit")
-        fields = {
-            "account": self.number,
-            "symbol": self.exchange.symbol_row(symbol),
-            "side": chosen,
-            "order_type": OrderType.MARKET if price is None else OrderType.LIMIT,
-            "price_ticks": 0 if price is None else to_grid(price, rules.tick_e8, f"price ({rules.symbol}, tick)"),
-            "time_in_force": _member(TimeInForce, tif, "tif", ("GTC", "IOC", "FOK", "GTX")),
-            "is_reduce_only": int(reduce_only),
-        }
-        exits = [
-            (kind, to_grid(trigger, rules.tick_e8, f"{name} ({rules.symbol}, tick)"))
-            for name, kind, trigger in (
-                ("stop", OrderType.STOP_MARKET, stop),
-                ("take_profit", OrderType.TAKE_PROFIT_MARKET, take_profit),
-            )
-            if trigger is not None
-        ]
-        if qty is not None:
-            fields["lots"] = to_grid(qty, rules.step_e8, f"qty ({rules.symbol}, step)")
-        elif margin is not None:
-            fields["lots"] = lots_for_margin(self.exchange, fields, to_e8(margin, "margin"), f"{self.name}: {what}")
-        size = format_e8(fields["lots"] * rules.step_e8)
-        commands = [Command(CommandKind.PLACE_ORDER, fields, f"{chosen.name.lower()} {size} {rules.symbol}")]
-        is_long = chosen == Side.BUY
-        commands += [self._exit_command(rules, is_long, kind, trigger) for kind, trigger in exits]
-        done = self._carry_out(commands)
-        self._keep_exits(done[1:], rules.symbol, is_long, done[0].order_id)
-        placed = {kind: one.order_id for (kind, _), one in zip(exits, done[1:], strict=True)}
-        return self._result(done[0], rules, chosen, fields["lots"], placed)
+        wish = Wish.of(
+            self.exchange,
+            self.number,
+            self.name,
+            symbol,
+            side,
+            qty=qty,
+            margin=margin,
+            price=price,
+            stop=stop,
+            take_profit=take_profit,
+            reduce_only=reduce_only,
+            tif=tif,
+            until=until,
+            position_side=position_side,
+        )
+        return self._place(wish)
 
-    def close(self, symbol: str, qty: Amount | None = None) -> OrderResult:
-        """Close the position, or `qty` of it, at market."""
-        position = self._view(symbol)
-        rules = self._rules(symbol)
-        if position.lots == 0:
-            text = f"close {rules.symbol}: {self.name} has no position there"
-            raise RefusedError(f"{text} ({Refusal.REDUCE_ONLY_REJECTED.name})", Refusal.REDUCE_ONLY_REJECTED)
-        whole = decimal(abs(position.lots) * rules.step_e8)
-        side = Side.SELL if position.lots > 0 else Side.BUY
-        return self.order(symbol, side, qty=whole if qty is None else qty, reduce_only=True)
+    def close(
+        self, symbol: str, qty: Amount | None = None, *, position_side: PositionSide | str | None = None
+    ) -> OrderResult:
+        """Close the position, or `qty` of it, at market. position_side: which one, where there are two."""
+        return self._place(Wish.to_close(self.exchange, self.number, self.name, symbol, qty, position_side))
 
-    def stop(self, symbol: str, price: Amount) -> int:
+    @property
+    def preview(self) -> Previews:
+        """What an order would do, in both margin modes, before it is sent: preview.buy(…), .sell(…), .order(…), .close(…)."""
+        return Previews(self.exchange, self._sender, self.name, self.number)
+
+    def stop(self, symbol: str, price: Amount, *, position_side: PositionSide | str | None = None) -> int:
         """Close the open position at market when mark reaches `price` on its losing side. Returns the order's id."""
-        return self._exit(symbol, OrderType.STOP_MARKET, price)
+        return self._exit(symbol, OrderType.STOP_MARKET, price, position_side)
 
-    def take_profit(self, symbol: str, price: Amount) -> int:
+    def take_profit(self, symbol: str, price: Amount, *, position_side: PositionSide | str | None = None) -> int:
         """Close the open position at market when mark reaches `price` on its winning side. Returns the order's id."""
-        return self._exit(symbol, OrderType.TAKE_PROFIT_MARKET, price)
+        return self._exit(symbol, OrderType.TAKE_PROFIT_MARKET, price, position_side)
 
     def cancel(self, order_id: int) -> None:
         """Cancel one open order, stop or take-profit."""
@@ -132,6 +121,29 @@ class Account:
         """Cancel the resting orders, of one symbol or of all; stops and take-profits stay."""
         fields = {"account": self.number} | ({} if symbol is None else {"symbol": self.exchange.symbol_row(symbol)})
         self._carry_out([Command(CommandKind.CANCEL_ALL, fields, "cancel all")])
+
+    def amend(self, order_id: int, *, price: Amount | None = None, qty: Amount | None = None) -> None:
+        """Give a resting limit order another price, or another whole quantity, what has filled included.
+
+        Fewer at the same price keeps its place in the queue; anything else is the last one at its price, and may trade at once.
+        Errors   InputError, AmountError; RefusedError, and then the order is what it was.
+        """
+        order = self.exchange.order(order_id)
+        if order is None or order.account != self.number:
+            raise InputError(f"amend: {self.name} has no open order #{order_id}")
+        rules = self.exchange.rules(order.symbol)
+        fields = {"account": self.number, "order_id": order_id, "symbol": self.exchange.symbol_row(order.symbol)}
+        if price is not None:
+            fields["price_ticks"] = to_grid(price, rules.tick_e8, f"price ({rules.symbol}, tick)")
+        if qty is not None:
+            fields["lots"] = to_grid(qty, rules.step_e8, f"qty ({rules.symbol}, step)")
+        self._carry_out([Command(CommandKind.AMEND_ORDER, fields, f"amend #{order_id}")])
+
+    def cancel_all_after(self, symbol: str, seconds: int) -> None:
+        """A dead man's switch: cancel the resting orders of a symbol after so many seconds, unless this is said again; 0 switches it off."""
+        due_ms = self.exchange.time_ms + 1000 * seconds if seconds else 0
+        fields = {"account": self.number, "symbol": self.exchange.symbol_row(symbol), "expire_ms": due_ms}
+        self._carry_out([Command(CommandKind.COUNTDOWN_CANCEL, fields, f"cancel all of {symbol} after {seconds} s")])
 
     # ---- settings and money
 
@@ -153,13 +165,22 @@ class Account:
         """Set the leverage."""
         self._carry_out([self._leverage_command(symbol, leverage)])
 
-    def add_margin(self, symbol: str, amount: Amount) -> None:
-        """Move money from the cross wallet into the isolated position."""
-        self._carry_out([self._margin_command(CommandKind.ADD_MARGIN, "add margin", symbol, amount)])
+    def set_position_mode(self, mode: str | PositionMode) -> None:
+        """One signed position per symbol (one-way), or a long and a short beside each other (hedge), for all symbols."""
+        fields = {"account": self.number, "position_mode": _position_mode(mode)}
+        self._carry_out([Command(CommandKind.SET_POSITION_MODE, fields, "position mode")])
 
-    def remove_margin(self, symbol: str, amount: Amount) -> None:
-        """Move money from the isolated position back into the cross wallet."""
-        self._carry_out([self._margin_command(CommandKind.REMOVE_MARGIN, "remove margin", symbol, amount)])
+    def add_margin(
+        self, symbol: str, amount: Amount, *, position_side: PositionSide | str | None = None
+    ) -> None:
+        """Move money from the cross wallet into the isolated position. position_side: which one, where there are two."""
+        self._carry_out([self._margin_command(CommandKind.ADD_MARGIN, "add margin", symbol, amount, position_side)])
+
+    def remove_margin(
+        self, symbol: str, amount: Amount, *, position_side: PositionSide | str | None = None
+    ) -> None:
+        """Move money from the isolated position back into the cross wallet. position_side: which one, where there are two."""
+        self._carry_out([self._margin_command(CommandKind.REMOVE_MARGIN, "remove margin", symbol, amount, position_side)])
 
     def deposit(self, **amounts: Amount) -> None:
         """Pay in: USDT=500."""
@@ -181,12 +202,19 @@ class Account:
         """Open orders, stops and take-profits included, oldest first."""
         return Rows([Order.of(view, self._rules(view.symbol)) for view in self.exchange.orders(self.number)])
 
-    def position(self, symbol: str) -> Position:
-        """The position in a symbol; flat when there is none."""
-        return Position.of(self._view(symbol), self._rules(symbol))
+    def position(self, symbol: str, *, position_side: PositionSide | str | None = None) -> Position:
+        """The position in a symbol; flat when there is none. position_side: which one, where there are two."""
+        return Position.of(self._view(symbol, position_side), self._rules(symbol))
 
-    def wallet(self, asset: str = "USDT") -> Wallet:
-        """What it has in one margin asset."""
+    def loss_cap(self, symbol: str, *, position_side: PositionSide | str | None = None) -> LossCap:
+        """The worst case of the position in a symbol, in one line: what an isolated one can cost, what a cross one takes along.
+
+        Errors   InputError when none is open.
+        """
+        return loss_cap(self._sender, self.number, symbol, position_side=side_of(position_side))
+
+    def wallet(self, asset: str | None = None) -> Wallet:
+        """What it has in one margin asset, the rulebook's first unless said."""
         return Wallet.of(self.exchange.wallet(self.number, asset))
 
     def __repr__(self) -> str:
@@ -205,34 +233,34 @@ class Account:
     def _rules(self, symbol: str) -> SymbolRules:
         return self.exchange.rules(symbol)
 
-    def _view(self, symbol: str) -> PositionView:
-        return self.exchange.position(self.number, symbol)
+    def _view(self, symbol: str, position_side: PositionSide | str | None = None) -> PositionView:
+        return self.exchange.position(self.number, symbol, side_of(position_side))
+
+    def _place(self, wish: Wish) -> OrderResult:
+        sized = wish.sized(self.exchange)
+        assert sized.lots is not None
+        done = self._carry_out(sized.commands)
+        self._keep_exits(done[1:], wish.rules.symbol, wish.side == Side.BUY, done[0].order_id)
+        placed = {kind: one.order_id for (kind, _), one in zip(wish.exits, done[1:], strict=True)}
+        return self._result(done[0], wish.rules, wish.side, sized.lots, placed)
 
     def _carry_out(self, commands: Sequence[Command]) -> list[Result]:
         return self._sender.carry_out([one._replace(what=f"{self.name}: {one.what}") for one in commands])
 
-    def _exit(self, symbol: str, kind: OrderType, price: Amount) -> int:
+    def _exit(
+        self, symbol: str, kind: OrderType, price: Amount, position_side: PositionSide | str | None
+    ) -> int:
         rules = self._rules(symbol)
         name = "stop" if kind == OrderType.STOP_MARKET else "take-profit"
-        lots = self._view(symbol).lots
+        view = self._view(symbol, position_side)
+        lots = view.lots
         if lots == 0:
             raise InputError(f"{name} {rules.symbol}: {self.name} has no position there: expected one to protect")
         trigger = to_grid(price, rules.tick_e8, f"{name} ({rules.symbol}, tick)")
-        done = self._carry_out([self._exit_command(rules, lots > 0, kind, trigger)])
+        row = self.exchange.symbol_row(rules.symbol)
+        done = self._carry_out([exit_command(rules, self.number, row, view.position_side, lots > 0, kind, trigger)])
         self._keep_exits(done, rules.symbol, lots > 0, 0)
         return done[0].order_id
-
-    def _exit_command(self, rules: SymbolRules, is_long: bool, kind: OrderType, trigger_ticks: int) -> Command:
-        fields = {
-            "account": self.number,
-            "symbol": self.exchange.symbol_row(rules.symbol),
-            "side": Side.SELL if is_long else Side.BUY,
-            "order_type": kind,
-            "trigger_ticks": trigger_ticks,
-            "is_close_position": 1,
-        }
-        name = "stop" if kind == OrderType.STOP_MARKET else "take-profit"
-        return Command(CommandKind.PLACE_CONDITIONAL, fields, f"{name} {rules.symbol}")
 
     def _keep_exits(self, placed: Sequence[Result], symbol: str, is_long: bool, parent_order_id: int) -> None:
         for one in placed:
@@ -247,8 +275,12 @@ class Account:
         fields = {"account": self.number, "symbol": self.exchange.symbol_row(symbol), "leverage": _leverage(leverage)}
         return Command(CommandKind.SET_LEVERAGE, fields, f"leverage of {self._rules(symbol).symbol}")
 
-    def _margin_command(self, kind: CommandKind, what: str, symbol: str, amount: Amount) -> Command:
+    def _margin_command(
+        self, kind: CommandKind, what: str, symbol: str, amount: Amount, position_side: PositionSide | str | None
+    ) -> Command:
         fields = {"account": self.number, "symbol": self.exchange.symbol_row(symbol), "amount_e8": to_e8(amount, what)}
+        if self.exchange.position_mode(self.number) == PositionMode.HEDGE or position_side is not None:
+            fields["position_side"] = side_of(position_side) or self._view(symbol).position_side
         return Command(kind, fields, f"{what} {self._rules(symbol).symbol}")
 
     def _transfers(self, kind: CommandKind, amounts: Mapping[str, Amount]) -> list[Command]:
@@ -276,7 +308,7 @@ class Account:
             side=side.name.lower(),
             quantity=decimal(lots * step_e8),
             filled=decimal(filled * step_e8),
-            average_price=rounded_price(sum(fills["value_e8"].tolist()), filled * step_e8),
+            average_price=rounded_price(rules, sum(fills["value_e8"].tolist()), filled),
             fee=decimal(sum(fills["fee_e8"].tolist())),
             realized_pnl=decimal(sum(fills["amount_e8"].tolist())),
             resting=decimal((lots - filled - gone) * step_e8),
@@ -288,17 +320,23 @@ class Account:
         )
 
 
-_E = TypeVar("_E", TimeInForce, Side)
+class Accounts(dict[str, Account]):
+    """Accounts by their names."""
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self.values())) or "none"
+
+    def _repr_html_(self) -> str:
+        return "".join(account._repr_html_() for account in self.values()) or "none"
 
 
-def _member(enum: type[_E], text: str, name: str, allowed: Sequence[str]) -> _E:
-    if str(text).upper() not in allowed:
-        raise InputError(f"{name}: {text!r}: expected one of {', '.join(allowed)}")
-    return enum[str(text).upper()]
-
-
-def _side(side: Side | str) -> Side:
-    return side if isinstance(side, Side) else _member(Side, side, "side", ("BUY", "SELL"))
+def _position_mode(mode: str | PositionMode) -> PositionMode:
+    if isinstance(mode, PositionMode):
+        return mode
+    modes = {"hedge": PositionMode.HEDGE, "one-way": PositionMode.ONE_WAY}
+    if str(mode).lower() not in modes:
+        raise InputError(f"position mode: {mode!r}: expected hedge or one-way")
+    return modes[str(mode).lower()]
 
 
 def _mode(mode: str | MarginMode) -> MarginMode:

@@ -1,24 +1,25 @@
 """Records: what a Sandbox hands back: exact decimals, one line as text, a table in a notebook.
 
-Responsible for: the records, their text and HTML, integers to decimals. Must not: ask the exchange anything.
+Responsible for: the records, their text, integers to decimals. Must not: ask the exchange anything.
 """
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from decimal import Decimal
-from fractions import Fraction
-from typing import TypeVar
+from typing import ClassVar
 
 import numpy as np
 
+from ..answer.rows import Row, Rows
+from ..answer.words import money_decimals
+from ..codes import WorkingType
 from ..rulebook import SymbolRules
-from ..units import ONE_E8, format_e8, format_money, to_e8
+from ..units import format_e8, format_money, to_e8
 from ..views import OrderView, PositionView, WalletView
+from ..worlds.outcome import Traded
 
-_CELL_STYLE = "style='text-align:right;padding:2px 8px'"
+__all__ = ["Balance", "Fill", "Order", "OrderResult", "Position", "Rows", "Step", "Wallet", "decimal", "rounded_price"]
 
 
 def decimal(value_e8: int) -> Decimal:
@@ -29,9 +30,9 @@ def _optional(value_e8: int | None) -> Decimal | None:
     return None if value_e8 is None else decimal(value_e8)
 
 
-def rounded_price(cost_e8: int, quantity_e8: int) -> Decimal | None:
+def rounded_price(rules: SymbolRules, value_e8: int, lots: int) -> Decimal | None:
     """cost ÷ quantity, to the nearest 10^-8; None for no quantity."""
-    return decimal(round(Fraction(abs(cost_e8) * ONE_E8, abs(quantity_e8)))) if quantity_e8 else None
+    return decimal(round(rules.average_price_e8(value_e8, lots))) if lots else None
 
 
 def _text(value: object) -> str:
@@ -41,46 +42,12 @@ def _text(value: object) -> str:
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
-def _money(value: Decimal) -> str:
-    return format_money(to_e8(value))
-
-
-def _html(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """An HTML table; every cell is escaped."""
-
-    def cells(tag: str, texts: Iterable[str]) -> str:
-        return "<tr>" + "".join(f"<{tag} {_CELL_STYLE}>{html.escape(text)}</{tag}>" for text in texts) + "</tr>"
-
-    return "<table>" + cells("th", head) + "".join(cells("td", row) for row in rows) + "</table>"
-
-
-class _Row:
-    """A record that shows itself."""
-
-    def _cells(self) -> dict[str, str]:
-        shown = [one.name for one in fields(self) if one.name != "events"]  # type: ignore[arg-type]
-        return {name: _text(getattr(self, name)) for name in shown}
-
-    def _repr_html_(self) -> str:
-        cells = self._cells()
-        return _html(cells, [cells.values()])
-
-
-_R = TypeVar("_R", bound=_Row)
-
-
-class Rows(tuple[_R, ...]):
-    """Records one below the other."""
-
-    def __repr__(self) -> str:
-        return "\n".join(map(repr, self)) or "none"
-
-    def _repr_html_(self) -> str:
-        return _html(self[0]._cells(), [row._cells().values() for row in self]) if self else "none"
+def _money(value: Decimal, asset: str = "USD") -> str:
+    return format_money(to_e8(value), money_decimals(asset))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Position(_Row):
+class Position(Row):
     """One position. Money in the margin asset; prices are marks, None where there is none."""
 
     symbol: str
@@ -96,8 +63,9 @@ class Position(_Row):
     margin_balance: Decimal  # isolated: its own; cross: of the pool
     maintenance_margin: Decimal  # of what the margin balance backs
     margin_held: Decimal  # initial margin (cross), open-order margin (isolated)
-    liquidation_price: Decimal | None
+    liquidation_price: Decimal | None  # the nearer one where there are two
     bankruptcy_price: Decimal | None
+    other_liquidation_price: Decimal | None = None  # long and short of a symbol in one pool may have one on either side
 
     @classmethod
     def of(cls, view: PositionView, rules: SymbolRules) -> Position:
@@ -109,7 +77,7 @@ class Position(_Row):
             quantity=decimal(quantity_e8),
             mode=view.margin_mode.name.lower(),
             leverage=view.leverage,
-            entry_price=rounded_price(view.entry_cost_e8, quantity_e8),
+            entry_price=rounded_price(rules, view.entry_cost_e8, view.lots),
             entry_cost=decimal(view.entry_cost_e8),
             mark=decimal(view.mark_e8),
             unrealized_pnl=decimal(view.unrealized_pnl_e8),
@@ -119,6 +87,7 @@ class Position(_Row):
             margin_held=decimal(view.margin_held_e8),
             liquidation_price=_optional(view.liquidation_mark_e8),
             bankruptcy_price=_optional(view.bankruptcy_mark_e8),
+            other_liquidation_price=_optional(_other_mark_e8(view)),
         )
 
     def __repr__(self) -> str:
@@ -126,13 +95,30 @@ class Position(_Row):
             return f"{self.symbol} flat, {self.mode} {self.leverage}x"
         return (
             f"{self.symbol} {self.side} {abs(self.quantity):f} @ {_text(self.entry_price)} "
-            f"{self.mode} {self.leverage}x, mark {self.mark:f}, unrealized {_money(self.unrealized_pnl)}, "
-            f"liquidation at {_text(self.liquidation_price)}, bankruptcy at {_text(self.bankruptcy_price)}"
+            f"{self.mode} {self.leverage}x, mark {self.mark:f}, unrealized {_money(self.unrealized_pnl, self._asset)}, "
+            f"liquidation at {_text(self.liquidation_price)}{self._other()}, bankruptcy at {_text(self.bankruptcy_price)}"
         )
 
 
+    @property
+    def _asset(self) -> str:
+        """What its money is shown as: an inverse position's entry cost stands against its quantity, and is coin."""
+        return "coin" if self.quantity * self.entry_cost < 0 else "USD"
+
+    def _other(self) -> str:
+        return "" if self.other_liquidation_price is None else f" and {self.other_liquidation_price:f}"
+
+
+def _other_mark_e8(view: PositionView) -> int | None:
+    """Of two liquidation marks the farther one; None where there are not two."""
+    below, above = view.liquidation_below_e8, view.liquidation_above_e8
+    if below is None or above is None or below == above:
+        return None
+    return above if view.liquidation_mark_e8 == below else below
+
+
 @dataclass(frozen=True, slots=True, repr=False)
-class Order(_Row):
+class Order(Row):
     """One open order, or a stop or take-profit that waits for its trigger."""
 
     order_id: int
@@ -144,6 +130,7 @@ class Order(_Row):
     quantity: Decimal | None  # still open; None: all of the position
     filled: Decimal
     is_reduce_only: bool
+    triggered_by: str | None  # mark, last
 
     @classmethod
     def of(cls, view: OrderView, rules: SymbolRules) -> Order:
@@ -158,18 +145,23 @@ class Order(_Row):
             quantity=None if view.is_close_position else decimal(view.lots * rules.step_e8),
             filled=decimal((view.original_lots - view.lots) * rules.step_e8),
             is_reduce_only=view.is_reduce_only or view.is_close_position,
+            triggered_by=None
+            if not view.trigger_ticks
+            else "mark"
+            if view.working_type == WorkingType.MARK_PRICE
+            else "last",
         )
 
     def __repr__(self) -> str:
         what = f"{self.quantity:f}" if self.quantity is not None else "all of the position in"
-        at = f"at {_text(self.price)}"
+        at = "at market" if self.price is None else f"at {self.price:f}"
         if self.trigger_price is not None:
-            at = f"at market when mark reaches {self.trigger_price:f}"
+            at += f" when {self.triggered_by} reaches {self.trigger_price:f}"
         return f"#{self.order_id} {self.order_type}: {self.side} {what} {self.symbol} {at}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Wallet(_Row):
+class Wallet(Row):
     """One account in one margin asset."""
 
     asset: str
@@ -199,14 +191,41 @@ class Wallet(_Row):
 
     def __repr__(self) -> str:
         return (
-            f"{self.asset}: equity {_money(self.equity)}, cross wallet {_money(self.cross_wallet)}, "
-            f"isolated {_money(self.isolated_wallets)}, available {_money(self.available)}"
+            f"{self.asset}: equity {_money(self.equity, self.asset)}, cross wallet {_money(self.cross_wallet, self.asset)}, "
+            f"isolated {_money(self.isolated_wallets, self.asset)}, available {_money(self.available, self.asset)}"
         )
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class OrderResult(_Row):
+class Fill(Row):
+    """What an order trades at one price."""
+
+    price: Decimal
+    quantity: Decimal
+    value: Decimal
+    fee: Decimal
+    realized_pnl: Decimal
+
+    @classmethod
+    def of(cls, traded: Traded, rules: SymbolRules) -> Fill:
+        """From a preview's fills."""
+        return cls(
+            price=decimal(traded.price_ticks * rules.tick_e8),
+            quantity=decimal(traded.lots * rules.step_e8),
+            value=decimal(traded.value_e8),
+            fee=decimal(traded.fee_e8),
+            realized_pnl=decimal(traded.realized_pnl_e8),
+        )
+
+    def __repr__(self) -> str:
+        return f"{self.quantity:f} @ {self.price:f}, fee {self.fee:f}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OrderResult(Row):
     """What became of one order at once."""
+
+    hidden: ClassVar[tuple[str, ...]] = ("events",)
 
     order_id: int
     symbol: str
@@ -237,7 +256,7 @@ class OrderResult(_Row):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Balance(_Row):
+class Balance(Row):
     """What a party put in and what it has. The lots of all parties sum to zero, and so does their `cash`, exactly."""
 
     party: str
@@ -250,15 +269,16 @@ class Balance(_Row):
 
     def __repr__(self) -> str:
         return (
-            f"{self.party}: {self.asset} deposited {_money(self.deposited)}, cross wallet {_money(self.cross_wallet)}, "
-            f"isolated {_money(self.isolated_wallets)}, cash {_money(self.cash)}"
+            f"{self.party}: {self.asset} deposited {_money(self.deposited, self.asset)}, cross wallet {_money(self.cross_wallet, self.asset)}, "
+            f"isolated {_money(self.isolated_wallets, self.asset)}, cash {_money(self.cash, self.asset)}"
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+@dataclass(frozen=True, slots=True, repr=False)
+class Step(Row):
     """What a move of the market set off: its events, and a line that names the liquidations and triggers."""
 
+    hidden: ClassVar[tuple[str, ...]] = ("events",)
     events: np.ndarray
     text: str
 

@@ -10,51 +10,57 @@ like at a venue it is on the record, so that a replay in the other margin mode m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..codes import CommandKind, Refusal
-from ..errors import RefusedError
-from ..exchange import Exchange, Result
-from ..units import format_e8
+from ..codes import EventKind, Refusal
+from ..command import EVENT, joined
+from ..exchange import Result
+from ..worlds import World
 from .exits import Exits
-from .words import facts_of, names_in, text_of
+from .refusing import Command, refused
 
-LEND_E8 = 2**58  # lent inside a preview, where the question is what an order costs and not who can pay it
+HOUSE = 1  # the maker's account
+_OF_ORDERS = (EventKind.ACCEPTED, EventKind.CANCELLED)
 
 
-class Command(NamedTuple):
-    """A command, and what it is called when it is refused."""
-
-    kind: CommandKind
-    fields: dict[str, Any]
-    what: str
+def without_ladders(events: np.ndarray) -> np.ndarray:
+    """Events without those of the maker's ladder coming and going: some hundred with every second of a market."""
+    kind = events["kind"]
+    is_ladder = (kind == EventKind.BOOK_LEVEL) | (events["account"] == HOUSE) & np.isin(kind, _OF_ORDERS)
+    kept: np.ndarray = events[~is_ladder]
+    return kept
 
 
 class Sender:
     """The way of a Sandbox's commands into its exchange."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self.exchange = exchange
-        self.exits = Exits()
-        self._events: list[np.ndarray] = []
+    def __init__(self, world: World, exits: Exits | None = None, events: Sequence[np.ndarray] = ()) -> None:
+        self.world = world
+        self.exchange = world.exchange
+        self.exits = Exits() if exits is None else exits
+        self._events = [np.zeros(0, dtype=EVENT), *events]
+        self._event_count = sum(map(len, self._events))
 
     @property
     def events(self) -> np.ndarray:
         """All events so far."""
-        return self.events_since(0)
+        if len(self._events) > 1:
+            self._events = [joined(self._events)]
+        return self._events[0]
 
     @property
     def event_count(self) -> int:
         """How many there are so far."""
-        return sum(map(len, self._events))
+        return self._event_count
 
     def events_since(self, count: int) -> np.ndarray:
-        """The events after the first `count`."""
-        if len(self._events) > 1:
-            self._events = [np.concatenate(self._events)]
-        return self._events[0][count:]
+        """The events after the first `count`, which was the count between two commands."""
+        place, wanted = len(self._events), self._event_count - count
+        while wanted > 0:
+            place -= 1
+            wanted -= len(self._events[place])
+        return joined([self._events[0][:0], *self._events[place:]])[-wanted:]
 
     def carry_out(self, commands: Sequence[Command]) -> list[Result]:
         """All of the commands or none.
@@ -64,7 +70,7 @@ class Sender:
         if len(commands) > 1:
             place, refusal = self._first_refusal(commands)
             if place > 0:
-                raise self._refused(commands, place, refusal)
+                raise refused(self.exchange, commands, place, refusal)
         return self.send(commands)
 
     def send(self, commands: Sequence[Command]) -> list[Result]:
@@ -74,21 +80,32 @@ class Sender:
         """
         results = []
         for place, command in enumerate(commands):
-            done = self.exchange.submit(command.kind, **command.fields)
-            self._events.append(done.events)
+            done = self.world.submit(command.kind, **command.fields)
+            self._keep(done.events)
             if not done.is_accepted:
-                raise self._refused(commands, place, done.refusal)
+                raise refused(self.exchange, commands, place, done.refusal)
             results.append(done)
         self.end_exits()
         return results
 
+    def tell(self, batch: np.ndarray) -> np.ndarray:
+        """Whole commands of a market, refused ones among them. Returns their RESULT rows."""
+        done = self.world.submit_batch(batch)
+        self._keep(without_ladders(done.events))
+        self.end_exits()
+        return done.results
+
     def end_exits(self) -> None:
         """Cancel the exits that are needed no longer."""
-        while (found := self.exits.ended(self.exchange)) is not None:
-            order_id, one = found
-            done = self.exchange.submit(CommandKind.CANCEL_CONDITIONAL, account=one.account, order_id=order_id)
+        while (due := self.exits.due(self.exchange)) is not None:
+            done = self.world.submit(due[0], **due[1])
             assert done.is_accepted
-            self._events.append(done.events)
+            self.exits.done(done.sequence)
+            self._keep(done.events)
+
+    def _keep(self, events: np.ndarray) -> None:
+        self._events.append(events)
+        self._event_count += len(events)
 
     def _first_refusal(self, commands: Sequence[Command]) -> tuple[int, Refusal]:
         """Which command of a group would be refused, and why; (0, NONE) when none would."""
@@ -98,34 +115,3 @@ class Sender:
                 if refusal != Refusal.NONE:
                     return place, refusal
         return 0, Refusal.NONE
-
-    def _refused(self, commands: Sequence[Command], place: int, refusal: Refusal) -> RefusedError:
-        """The refusal of commands[place], which comes after those before it."""
-        command = commands[place]
-        account, symbol = command.fields.get("account"), command.fields.get("symbol")
-        values: dict[str, object] = {}
-        if account is not None:
-            rules = None if symbol is None else self.exchange.rules(symbol)
-            with self.exchange.previewing():
-                for one in commands[:place]:
-                    self.exchange.submit(one.kind, **one.fields)
-                facts = facts_of(self.exchange, command.fields, account, rules)
-                values = {name: facts[name]() for name in names_in(refusal) if name in facts}
-            if "missing" in names_in(refusal):
-                values["missing"] = format_e8(self._missing_e8(commands[: place + 1], account))
-        return RefusedError(f"{command.what}: {text_of(refusal, values)}", refusal)
-
-    def _missing_e8(self, commands: Sequence[Command], account: int) -> int:
-        """The least deposit with which the last of the commands would have been accepted, found by previews."""
-        asset = self.exchange.asset_row(self.exchange.rules(commands[-1].fields["symbol"]).margin_asset)
-
-        def helps(amount_e8: int) -> bool:
-            with self.exchange.previewing():
-                self.exchange.submit(CommandKind.DEPOSIT, account=account, asset=asset, amount_e8=amount_e8)
-                return [self.exchange.submit(one.kind, **one.fields).is_accepted for one in commands][-1]
-
-        too_little, enough = 0, LEND_E8
-        while enough - too_little > 1:
-            middle = (too_little + enough) // 2
-            too_little, enough = (too_little, middle) if helps(middle) else (middle, enough)
-        return enough

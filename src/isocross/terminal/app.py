@@ -14,10 +14,11 @@ from typing import Annotated
 
 import typer
 
-from ..errors import ExchangeError, InputError, MarketDataError, RefusedError, RulebookError
+from ..errors import ChecklistError, ExchangeError, InputError, MarketDataError, RefusedError, RulebookError
 
 BEFORE_A_TRADE = "Before a trade"
 THE_ENGINE = "The engine"
+THE_VENUE = "The venue"
 
 EXIT_OK = 0
 EXIT_NEGATIVE = 1
@@ -72,7 +73,7 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
         return fail(error.format_message(), EXIT_USAGE)  # type: ignore[attr-defined]
     except RefusedError as error:
         return fail(str(error), EXIT_NEGATIVE)
-    except (RulebookError, MarketDataError) as error:
+    except (RulebookError, MarketDataError, ChecklistError) as error:
         return fail(str(error), EXIT_WORLD)
     except InputError as error:
         return fail(str(error), EXIT_USAGE)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,10 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from ..answer import words
 from ..errors import InputError
 from ..units import format_e8, format_money
 from .app import BEFORE_A_TRADE, EXIT_NEGATIVE
 from .output import bullet, columns_table, console, emit_json, say
+from .progress import tenths
 from .rulebook_option import check_rulebook_name
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ _THE_TRADE = "The trade"
 _THE_HISTORY = "The history"
 _THE_ANSWER = "The answer"
 _STDOUT = "-"
-_LONG_RUN = 1_000_000  # commands from which a run says on stderr how far it is
 _STRETCHES_UNDRAWN = 24  # extremes are found whatever the stretches: only a picture needs a fine line
 _THOUSANDS = re.compile(r"^\d{1,3}(,\d{3})+(\.\d*)?$")
 
@@ -146,6 +146,15 @@ def compare(
             _THE_ANSWER,
         ),
     ] = None,
+    receipt: Annotated[
+        bool,
+        typer.Option(
+            "--receipt",
+            envvar="ISOCROSS_RECEIPT_TEXT",
+            help="Print the receipt of every liquidation below, to the unit.",
+            rich_help_panel=_THE_ANSWER,
+        ),
+    ] = False,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -169,6 +178,8 @@ def compare(
         raise InputError(f"order: {order!r} is neither pessimistic nor other")
     if picture is not None:
         check_picture_path(picture)
+    if receipt and (as_json or events == _STDOUT):
+        raise InputError("receipt: it is text: leave out --json and an event log on stdout")
     if events == _STDOUT and as_json:
         raise InputError("events: --json leaves stdout to one object; say --events FILE")
     told = {
@@ -196,7 +207,7 @@ def compare(
         results = compare_grid(
             _listed(leverage or "10", "leverage"),
             _listed(margin or "500", "margin"),
-            progress=_progress(),
+            progress=tenths("replaying"),
             **told,
             order=order,
             fund=fund,
@@ -217,8 +228,18 @@ def compare(
         _print_grid(results)
     if events == _STDOUT:
         _print_events(results)
+    if receipt:
+        _print_receipts(results)
     if any(result.is_negative for result in results):
         raise typer.Exit(EXIT_NEGATIVE)
+
+
+def _print_receipts(results: Sequence[CompareResult]) -> None:
+    """Those of every mode, one below the other."""
+    for result in results:
+        for mode in result.modes:
+            for one in mode.receipts:
+                print(f"\n{result.history_name}, {mode.name}\n{one.text()}")
 
 
 def _listed(text: str, name: str) -> list[str]:
@@ -234,40 +255,32 @@ def _listed(text: str, name: str) -> list[str]:
     return parts
 
 
-def _progress() -> Callable[[int, int], None]:
-    """Tell stderr every tenth of a long run."""
-    shown = [0]
-
-    def report(done: int, total: int) -> None:
-        tenth = 10 * done // max(total, 1)
-        if total >= _LONG_RUN and tenth > shown[0]:
-            shown[0] = tenth
-            print(f"isocross: replaying … {10 * tenth} %", file=sys.stderr, flush=True)
-
-    return report
-
-
 # ---- one trade
 
 
 def _print(result: CompareResult) -> None:
-    from ..policy.compare_text import liquidation_text, moment_text, other_order_text, rows, trade_text
+    with words.money_in(result.plan.asset):
+        _print_in_its_money(result)
+
+
+def _print_in_its_money(result: CompareResult) -> None:
+    from ..policy.compare_text import liquidation_text, other_order_text, rows, trade_text
 
     out = console()
     plan, modes = result.plan, result.modes
-    say(out, f"{trade_text(result)}, wallet {format_money(plan.wallet_e8)} {plan.asset}", "bold")
+    say(out, f"{trade_text(result)}, wallet {words.money_text(plan.wallet_e8)} {plan.asset}", "bold")
     if result.second is not None:
         second, rules = result.second, result.rulebook.symbols[result.second.symbol]
         say(
             out,
             f"Second: {second.symbol} {'long' if second.is_long else 'short'} "
-            f"{format_e8(second.lots * rules.step_e8)} {rules.base_asset} ({format_e8(second.margin_e8)} at "
+            f"{format_e8(second.lots * rules.step_e8)} {rules.quantity_asset} ({format_e8(second.margin_e8)} at "
             f"{second.leverage}x)",
         )
     say(
         out,
-        f"{result.history_name}: {moment_text(result.start_ms)} to {moment_text(result.end_ms)} UTC, entered "
-        f"{moment_text(result.entry_ms)}; {_mark_words(result)}",
+        f"{result.history_name}: {words.moment_text(result.start_ms)} to {words.moment_text(result.end_ms)} UTC, entered "
+        f"{words.moment_text(result.entry_ms)}; {_mark_words(result)}",
     )
     out.print()
     out.print(columns_table([mode.name for mode in modes], [[label, *cells] for label, cells in rows(result)]))
@@ -300,20 +313,20 @@ def _grouped(told: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def _most_lost_words(modes: Sequence[ModeResult]) -> list[tuple[str, str]]:
-    words = []
+    told = []
     for mode in modes:
         if mode.most_lost_e8 is None:
             continue
         if mode.moved_in_e8:
             text = (
-                f"the most it can lose is what moved in, {format_money(mode.moved_in_e8)}, and trading fees: "
-                f"{format_money(mode.entry_fee_e8)} paid, at most {format_money(mode.close_fee_most_e8)} for a close by "
+                f"the most it can lose is what moved in, {words.money_text(mode.moved_in_e8)}, and trading fees: "
+                f"{words.money_text(mode.entry_fee_e8)} paid, at most {words.money_text(mode.close_fee_most_e8)} for a close by "
                 "hand"
             )
         else:
             text = "the most it can lose is the pool's balance"
-        words.append((mode.name, text))
-    return words
+        told.append((mode.name, text))
+    return told
 
 
 def _rules_words(result: CompareResult) -> str:
@@ -329,8 +342,6 @@ def _rules_words(result: CompareResult) -> str:
 
 def _print_demo(results: Sequence[CompareResult]) -> None:
     """Both crashes in one table of at most 24 lines of 80 columns."""
-    from ..policy import compare_text as text
-
     out = console()
     first = results[0]
     wallet = f"{format_money(first.plan.wallet_e8, 0)} {first.plan.asset}"
@@ -350,20 +361,22 @@ def _print_demo(results: Sequence[CompareResult]) -> None:
         return [label, *(cell(result, mode) for _, result, mode in columns)]
 
     rows = [
-        row("Backed by", lambda _, mode: text.money_text(mode.backing_e8)),
-        row("Effective leverage", lambda _, mode: text.leverage_text(mode.effective_leverage_e8)),
-        row("Largest it could open", lambda result, mode: f"{format_e8(mode.max_open_e8)} {result.rules.base_asset}"),
-        row("Liquidation price", lambda result, mode: text.price_text(mode.liquidation_e8, ticks[result.rules.symbol])),
-        row("  from mark", lambda _, mode: text.percent_text(mode.distance_e8) if mode.liquidation_e8 else ""),
-        row("Most that can be lost", lambda _, mode: text.money_text(mode.most_lost_e8)),
+        row("Backed by", lambda _, mode: words.money_text(mode.backing_e8)),
+        row("Effective leverage", lambda _, mode: words.leverage_text(mode.effective_leverage_e8)),
+        row("Largest it could open", lambda result, mode: f"{format_e8(mode.max_open_e8)} {result.rules.quantity_asset}"),
+        row(
+            "Liquidation price", lambda result, mode: words.price_text(mode.liquidation_e8, ticks[result.rules.symbol])
+        ),
+        row("  from mark", lambda _, mode: words.percent_text(mode.distance_e8) if mode.liquidation_e8 else ""),
+        row("Most that can be lost", lambda _, mode: words.money_text(mode.most_lost_e8)),
         row(
             "Liquidated",
-            lambda _, mode: text.moment_text(mode.liquidations[0].time_ms)[-5:] if mode.is_liquidated else "no",
+            lambda _, mode: words.moment_text(mode.liquidations[0].time_ms)[-5:] if mode.is_liquidated else "no",
         ),
-        row("Drawn beyond the margin", lambda _, mode: text.money_text(mode.drawn_e8)),
-        row("Fees", lambda _, mode: text.money_text(mode.fees_e8 + mode.liquidation_fee_e8)),
-        row("Funding", lambda _, mode: text.signed_text(mode.funding_e8)),
-        row("Wallet after", lambda _, mode: text.money_text(mode.wallet_after_e8)),
+        row("Drawn beyond the margin", lambda _, mode: words.money_text(mode.drawn_e8)),
+        row("Fees", lambda _, mode: words.money_text(mode.fees_e8 + mode.liquidation_fee_e8)),
+        row("Funding", lambda _, mode: words.signed_text(mode.funding_e8)),
+        row("Wallet after", lambda _, mode: words.money_text(mode.wallet_after_e8)),
     ]
     out.print(columns_table([f"{name} {mode.name}" for name, _, mode in columns], rows))
     out.print()
@@ -391,8 +404,6 @@ def _print_grid(results: Sequence[CompareResult]) -> None:
     """One line per combination and mode."""
     from rich.table import Table
 
-    from ..policy import compare_text as text
-
     out = console()
     first = results[0]
     tick_e8 = first.rules.tick_e8
@@ -404,8 +415,8 @@ def _print_grid(results: Sequence[CompareResult]) -> None:
     )
     say(
         out,
-        f"{first.history_name}: {text.moment_text(first.start_ms)} to {text.moment_text(first.end_ms)} UTC, entered "
-        f"{text.moment_text(first.entry_ms)}; {_mark_words(first)}",
+        f"{first.history_name}: {words.moment_text(first.start_ms)} to {words.moment_text(first.end_ms)} UTC, entered "
+        f"{words.moment_text(first.entry_ms)}; {_mark_words(first)}",
     )
     out.print()
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
@@ -421,16 +432,16 @@ def _print_grid(results: Sequence[CompareResult]) -> None:
                 format_money(result.trade.margin_e8, 0) if is_first else "",
                 f"{result.trade.leverage}x" if is_first else "",
                 mode.name,
-                refused or text.price_text(mode.liquidation_e8, tick_e8),
-                "" if mode.distance_e8 is None else text.percent_text(mode.distance_e8),
-                f"{text.moment_text(mode.liquidations[0].time_ms)[2:]}{star}" if mode.is_liquidated else f"no{star}",
+                refused or words.price_text(mode.liquidation_e8, tick_e8),
+                "" if mode.distance_e8 is None else words.percent_text(mode.distance_e8),
+                f"{words.moment_text(mode.liquidations[0].time_ms)[2:]}{star}" if mode.is_liquidated else f"no{star}",
                 "" if mode.drawn_e8 is None else format_money(mode.drawn_e8),
                 format_money(mode.wallet_after_e8),
             )
     out.print(table)
     out.print()
     kept = ", ".join(
-        f"{format_money(result.trade.margin_e8, 0)} at {result.trade.leverage}x {text.signed_text(result.saved_e8)}"
+        f"{format_money(result.trade.margin_e8, 0)} at {result.trade.leverage}x {words.signed_text(result.saved_e8)}"
         for result in results
         if not result.is_negative
     )

@@ -11,7 +11,16 @@ from ..errors import InputError
 
 def check_rulebook_name(text: str) -> None:
     """InputError when `text` reads as a name and no rulebook has it; paths pass, the loader judges them."""
-    is_path = "/" in text or "\\" in text or text.endswith(".toml")
-    if is_path or text in rulebooks.names():
+    from pathlib import Path
+
+    if "/" in text or "\\" in text or text.endswith(".toml") or text in rulebooks.names() or Path(text).is_file():
         return
-    raise InputError(f"rulebook: {text!r} is none of {', '.join(rulebooks.names())}, nor a path to a TOML file")
+    from ..rulebook.venues import venue, venue_names
+
+    more = f"; a path to a TOML file is taken too, and {text!r} is not a file"
+    if text in venue_names():
+        runs = venue(text).rulebook
+        more = f"; {text} is a venue: " + (
+            f"its rulebook is {runs}" if runs else f"its facts are shown by `isocross rules show {text}`, nothing runs it"
+        )
+    raise InputError(f"rulebook: {text!r} is none of {', '.join(rulebooks.names())}{more}")
