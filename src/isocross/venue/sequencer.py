@@ -1,0 +1,304 @@
+"""Sequencer: the one place where commands of a venue enter its exchange, and where what came of them leaves it.
+
+Responsible for: VenueCore: stamping commands with the venue's time, applying them, telling listeners what is committed, in
+order, before any answer of the same commit passes. Must not: know a wire name, decide what a client may do.
+
+    core = VenueCore.ephemeral(genesis)                    # in the thread of a running loop
+    done = core.apply(CommandKind.PLACE_ORDER, account=2, …)
+    await core.gate.passed(done.position)                  # only now may anybody hear of it, or of what was read since
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from ..codes import CommandKind, Refusal
+from ..command import client_id_fields, joined
+from ..exchange import Exchange
+from ..journal.gate import DurableGate
+from ..journal.history import History
+from ..journal.journaled import Applied, JournaledExchange
+from ..journal.writer import Committed
+from .accounts import Accounts
+from .client_ids import client_ids_in
+from .clock import VenueClock
+from .engine import Engine, EphemeralExchange, EphemeralGate, Gate
+from .fills import Fill, fills_in
+from .order_life import HOUSE_ACCOUNTS, Event, OrderLives, OrderRecord
+
+if TYPE_CHECKING:
+    from .readmodels.amendments import Amendments
+    from .readmodels.candles import Candles
+    from .readmodels.funding import Funding
+    from .readmodels.income import IncomeLedger
+    from .readmodels.margin_changes import MarginChanges
+    from .readmodels.models import ReadModels
+    from .readmodels.orders import Orders
+    from .readmodels.tickers import Tickers
+    from .readmodels.trades import Trades
+
+_REFUSALS = {int(refusal): refusal for refusal in Refusal}
+
+
+class Done(NamedTuple):
+    """What became of one command; not to be told before `position` commands are committed."""
+
+    refusal: Refusal
+    order_id: int
+    sequence: int
+    events: np.ndarray  # EVENT rows, in order
+    position: int
+    time_ms: int
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the command was carried out."""
+        return self.refusal == Refusal.NONE
+
+
+class Told(NamedTuple):
+    """What was committed at once: whole commands, and all that came of them."""
+
+    commands: np.ndarray  # COMMAND records
+    results: np.ndarray  # one RESULT row per record
+    events: np.ndarray
+    position: int  # commands up to and with these
+    orders: list[tuple[Event, OrderRecord]]  # every change of an order, in order (order_life.py)
+    fills: list[Fill]  # every fill of either side, in order (fills.py)
+
+
+Listener = Callable[[Told], None]
+
+
+class Timekeeper(Protocol):
+    """Who makes sure that what is due by the venue's clock has happened before a command is applied."""
+
+    def catch_up(self, until_ms: int) -> int:
+        """Apply what is due until then; the time that a command may carry now, which is `until_ms` unless much is due."""
+        ...
+
+
+class VenueCore:
+    """A venue's exchange, its clock and its accounts. It belongs to the thread of one event loop."""
+
+    def __init__(self, engine: Engine, gate: Gate, history: History, clock: VenueClock, accounts: Accounts) -> None:
+        self._engine = engine
+        self.gate = gate
+        self.history = history  # as far as it is committed
+        self.clock = clock
+        self.accounts = accounts
+        self.lives = OrderLives()
+        self.timekeeper: Timekeeper | None = None
+        self.models: ReadModels  # set by themselves
+        self._untold: deque[tuple[int, np.ndarray, Applied]] = deque()
+        self._models: list[Listener] = []
+        self._listeners: list[Listener] = []
+
+    # ---- making one
+
+    @classmethod
+    def ephemeral(cls, engine: EphemeralExchange, clock: VenueClock, accounts: Accounts | None = None) -> VenueCore:
+        """In memory alone, in the thread of the running loop."""
+        told: list[VenueCore] = []
+        engine.committed.append(lambda position: told[0]._tell(position))  # before the gate hears of it
+        core = cls(engine, EphemeralGate(engine), engine.history, clock, accounts or Accounts())
+        told.append(core)
+        return core
+
+    @classmethod
+    def journaled(cls, engine: JournaledExchange, clock: VenueClock, accounts: Accounts) -> VenueCore:
+        """In a data folder, in the thread of the running loop."""
+        told: list[VenueCore] = []
+        loop = asyncio.get_running_loop()
+
+        def hear(committed: Committed) -> None:
+            """In the writer's thread."""
+            if committed.failure is None and not loop.is_closed():
+                loop.call_soon_threadsafe(lambda: told[0]._tell(committed.position))
+
+        engine.wake_by(loop.call_soon)
+        engine.listen(hear)  # before the gate hears of it
+        core = cls(engine, DurableGate(engine, loop), engine.journal, clock, accounts)
+        told.append(core)
+        return core
+
+    # ---- reading
+
+    @property
+    def exchange(self) -> Exchange:
+        """To read and to preview; commands go through `apply`."""
+        return self._engine.exchange
+
+    @property
+    def engine(self) -> Engine:
+        """What applies the commands: for who has to know whether there is a disk."""
+        return self._engine
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Names of the contracts, in the order of their rows."""
+        return self._engine.exchange.symbols
+
+    @property
+    def position(self) -> int:
+        """Commands applied: what was read now may be told once so many are committed."""
+        return self._engine.position
+
+    def now_ms(self) -> int:
+        """The venue's time, whatever is due."""
+        return max(self.clock.now_ms(), self._engine.exchange.time_ms)
+
+    def time_ms(self) -> int:
+        """The venue's time; everything that is due by then has happened, unless much is due."""
+        now = max(self.clock.now_ms(), self._engine.exchange.time_ms)
+        if self.timekeeper is not None:
+            now = self.timekeeper.catch_up(now)
+        return max(now, self._engine.exchange.time_ms)
+
+    # ---- what is remembered (readmodels/)
+
+    @property
+    def orders(self) -> Orders:
+        """Every order, finished or not."""
+        return self.models.orders
+
+    @property
+    def amendments(self) -> Amendments:
+        """What orders were changed from and to."""
+        return self.models.amendments
+
+    @property
+    def trades(self) -> Trades:
+        """The public tape and everybody's own fills."""
+        return self.models.trades
+
+    @property
+    def income(self) -> IncomeLedger:
+        """What changed wallets."""
+        return self.models.income
+
+    @property
+    def candles(self) -> Candles:
+        """Candles of last, mark and index."""
+        return self.models.candles
+
+    @property
+    def funding(self) -> Funding:
+        """Settlements, and the one ahead."""
+        return self.models.funding
+
+    @property
+    def margin_changes(self) -> MarginChanges:
+        """What moved into isolated wallets and out."""
+        return self.models.margin_changes
+
+    @property
+    def tickers(self) -> Tickers:
+        """The last 24 hours."""
+        return self.models.tickers
+
+    @property
+    def first_ms(self) -> int:
+        """The first moment that anything is known of."""
+        firsts = [self.candles.first_ms(row, "mark") for row in range(len(self.symbols))]
+        return min((first for first in firsts if first is not None), default=self.exchange.time_ms)
+
+    # ---- commands
+
+    def apply(
+        self, kind: CommandKind, *, records: Sequence[dict[str, int]] = (), client_id: str = "", **fields: int
+    ) -> Done:
+        """Apply one command at the venue's time.
+
+        Takes    client_id: its text travels with the command. The rest as Exchange.submit.
+        Errors   InputError; PoisonedError after a failure; Bug.
+        """
+        return self.apply_many([(kind, {**fields, "records": records, "client_id": client_id})])[0]
+
+    def apply_many(self, commands: Sequence[tuple[CommandKind, dict[str, Any]]]) -> list[Done]:
+        """Apply some commands at the venue's time, one behind the other. Fields as of `apply`."""
+        return self.apply_at(self.time_ms(), commands)
+
+    def apply_at(self, time_ms: int, commands: Sequence[tuple[CommandKind, dict[str, Any]]]) -> list[Done]:
+        """Apply some commands at a time: for those who drive the market, up to the venue's time."""
+        exchange = self._engine.exchange
+        packed = exchange.pack([(kind, _with_client_id(fields)) for kind, fields in commands], time_ms=time_ms)
+        applied = self.relive(packed)
+        if len(packed) == len(commands) == 1:
+            refusal, order_id = applied.results[0].item()
+            sequence = int(packed["sequence"][0])
+            return [Done(_REFUSALS[refusal], order_id, sequence, applied.events, applied.position, time_ms)]
+        heads = np.flatnonzero(packed["kind"] != CommandKind.CONTINUATION)
+        sequences = packed["sequence"][heads].tolist()
+        starts = np.searchsorted(applied.events["sequence"], [*sequences, sequences[-1] + 1]).tolist()
+        return [
+            Done(_REFUSALS[result[0]], result[1], sequence, applied.events[first:last], applied.position, time_ms)
+            for result, sequence, first, last in zip(
+                applied.results[heads].tolist(), sequences, starts, starts[1:], strict=False
+            )
+        ]
+
+    def relive(self, commands: np.ndarray) -> Applied:
+        """Apply whole commands that carry sequences and times already: for a world that is made out of a history."""
+        applied = self._engine.apply(commands)
+        self._untold.append((applied.position, commands, applied))
+        return applied
+
+    # ---- what is committed
+
+    def listen(self, listener: Listener) -> None:
+        """Have every commit told from now on: in the loop's thread, in order, before any answer of the same commit passes.
+
+        Read models have been fed by then. A listener may apply commands: they are told of later.
+        """
+        self._listeners.append(listener)
+
+    def feed(self, model: Listener) -> None:
+        """Have a read model fed with every commit, before listeners hear of it."""
+        self._models.append(model)
+
+    def settle(self) -> None:
+        """Hold everything up until all that is applied is committed, and told. Errors  StatusUnknownError."""
+        self._engine.settle()
+        self._tell(self._engine.position)
+
+    def close(self) -> None:
+        """Commit what is left and let go of the data folder."""
+        self._engine.close()
+        self._tell(self._engine.position)
+
+    def _tell(self, position: int) -> None:
+        if not self._untold or self._untold[0][0] > position:
+            return
+        parts = []
+        while self._untold and self._untold[0][0] <= position:
+            parts.append(self._untold.popleft())
+        if len(parts) == 1:
+            _, commands, (_, results, events) = parts[0]
+        else:
+            commands = joined([part[1] for part in parts])
+            results = joined([part[2].results for part in parts])
+            events = joined([part[2].events for part in parts])
+        told = told_of(self.lives, commands, results, events, parts[-1][0])
+        for listener in (*self._models, *self._listeners):
+            listener(told)
+
+
+def told_of(lives: OrderLives, commands: np.ndarray, results: np.ndarray, events: np.ndarray, position: int) -> Told:
+    """What was committed, with what it says of orders and fills."""
+    of_users = events[events["account"] > max(HOUSE_ACCOUNTS)]  # a ladder is hundreds of orders that nobody is told of
+    walked = list(lives.walk(commands, of_users, client_ids_in(commands)))
+    return Told(commands, results, events, position, walked, fills_in(events))
+
+
+def _with_client_id(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields as a command carries them: hash and text of its client id, where it has one."""
+    if "client_id" not in fields:
+        return fields
+    bare = {name: value for name, value in fields.items() if name != "client_id"}
+    return {**bare, **client_id_fields(fields["client_id"])} if fields["client_id"] else bare
