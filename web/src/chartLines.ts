@@ -1,0 +1,60 @@
+// Chart lines: of the position that is open, its twin and its orders; before one is open, of the order in the form in both modes.
+import type { Line } from "./chartStyle";
+import { hasLimit, isWaiting, takesExits, type Form } from "./form";
+import type { Mode, State, Twin } from "./wire";
+
+interface Ends { name: Mode; liquidation_price: string | null }
+
+export function linesOf(symbol: string, mode: Mode, state: State | null, twin: Twin | null, columns: Ends[], form: Form): Line[] {
+  return [...ofPosition(symbol, mode, state, twin, columns), ...ofForm(form), ...ofOrders(symbol, state)];
+}
+
+function ofPosition(symbol: string, mode: Mode, state: State | null, twin: Twin | null, columns: Ends[]): Line[] {
+  const found: Line[] = [];
+  const position = state?.positions.find((one) => one.symbol === symbol);
+  if (position) {
+    if (position.entry_price) found.push({ kind: "entry", price: position.entry_price, title: "entry" });
+    if (position.liquidation_price) found.push({ kind: "liquidation", price: position.liquidation_price, title: `liquidation, ${position.mode}` });
+    if (position.margin_call) found.push({ kind: "call", price: position.margin_call, title: "margin call" });
+    if (twin?.position?.liquidation_price) found.push({ kind: "ghost", price: twin.position.liquidation_price, title: `liquidation, ${twin.mode}` });
+    return found;
+  }
+  const isTwinAlone = twin?.position != null; // its lines are the story now, not those of a next order
+  for (const one of isTwinAlone ? [] : columns)
+    if (one.liquidation_price)
+      found.push({ kind: one.name === mode ? "liquidation" : "ghost", price: one.liquidation_price, title: `liquidation, ${one.name}` });
+  if (twin?.position?.liquidation_price && twin.position.entry_price) {
+    found.push({ kind: "entry", price: twin.position.entry_price, title: "entry, twin" });
+    found.push({ kind: "ghost", price: twin.position.liquidation_price, title: `liquidation, ${twin.mode} twin` });
+  }
+  return found;
+}
+
+const PRICE = /^\d+(\.\d+)?$/; // what is being typed is no price yet
+
+function ofForm(form: Form): Line[] {
+  const found: Line[] = [];
+  const bare = (text: string) => text.replace(/[, ]/g, "");
+  const add = (kind: Line["kind"], text: string, title: string, field: "stop" | "takeProfit" | "price" | "trigger") => {
+    if (PRICE.test(bare(text))) found.push({ kind, price: bare(text), title, grip: { field } });
+  };
+  if (takesExits(form)) {
+    add("stop", form.stop, "new stop", "stop");
+    add("target", form.takeProfit, "new target", "takeProfit");
+  }
+  if (isWaiting(form.type)) add(form.type.startsWith("take") ? "target" : "stop", form.trigger, "new trigger", "trigger");
+  if (hasLimit(form.type)) add("order", form.price, "new limit", "price");
+  return found;
+}
+
+function ofOrders(symbol: string, state: State | null): Line[] {
+  const found: Line[] = [];
+  for (const order of state?.orders ?? []) {
+    const price = order.trigger_price ?? order.price;
+    if (order.symbol !== symbol || !price) continue;
+    const kind = order.order_type.startsWith("stop") || order.order_type.startsWith("trailing") ? "stop" : order.order_type.startsWith("take") ? "target" : "order";
+    const title = kind === "order" ? `${order.side} ${order.quantity ?? ""}` : kind;
+    found.push({ kind, price, title, ...(order.order_type.startsWith("trailing") ? {} : { grip: { order: order.order_id } }) });
+  }
+  return found;
+}
