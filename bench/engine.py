@@ -10,11 +10,13 @@ import itertools
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from isocross.codes import CommandKind, OrderType
+from isocross.codes import CommandKind, OrderType, Refusal
 from isocross.exchange import Exchange
+from isocross.worlds.preview import preview as both_modes
 
 from .figures import Figure
 from .mixes import Mix, make_mix, new_exchange
@@ -22,7 +24,7 @@ from .mixes import Mix, make_mix, new_exchange
 CHUNK = 4_000
 
 
-def run_mix(mix: Mix) -> Figure:
+def run_mix(mix: Mix, clock: Callable[[], float] = time.perf_counter) -> Figure:
     """Commands a second of a mix: median and best over chunks of 4,000, after the first tenth."""
     _check(make_mix(mix.name, min(mix.accounts, 500), mix.symbols, 5_000, mix.seed))
     exchange = new_exchange(mix)
@@ -36,9 +38,10 @@ def run_mix(mix: Mix) -> Figure:
 
     seconds = []
     for first, last in itertools.pairwise(cuts):
-        started = time.perf_counter()
+        started = clock()
         exchange.submit_batch(mix.flow[first:last], count)
-        seconds.append((time.perf_counter() - started) / CHUNK)
+        seconds.append((clock() - started) / CHUNK)
+    seconds.pop()  # the last chunk is shorter
     assert not any(exchange.conservation_gap_e8().values())
     kept = seconds[len(seconds) // 10 :]
     return Figure(
@@ -109,6 +112,42 @@ def preview(mix: Mix) -> Figure:
     return Figure(
         f"preview on {mix.accounts:,} accounts",
         {"us": _best_us(lambda: exchange.preview(CommandKind.PLACE_ORDER, **order), 500)},
+    )
+
+
+def preview_of_both_modes(mix: Mix) -> Figure:
+    """The same order in both margin modes at once: fills, money and every position it touches, before and after."""
+    exchange = new_exchange(mix)
+    exchange.submit_batch(mix.flow[:20_000], lambda events: None)
+    account = next(one for one in range(2, 2 + mix.accounts) if exchange.is_flat_and_orderless(one, 0))
+    market: dict[str, Any] = {
+        "account": account,
+        "symbol": 0,
+        "side": 0,
+        "order_type": int(OrderType.MARKET),
+        "lots": 50,
+    }
+    limit = market | {"order_type": int(OrderType.LIMIT), "price_ticks": exchange.book(0, 5)["bids"][-1][0]}
+    before = exchange.used_bytes()
+    for order in (market, limit):
+        for column in both_modes(exchange, account, 0, [(CommandKind.PLACE_ORDER, order)]):
+            twin = exchange.copy()
+            for kind, fields in column.setting.switches:
+                twin.submit(kind, **fields)
+            done = twin.submit(CommandKind.PLACE_ORDER, **order)
+            assert column.outcome is not None
+            assert column.outcome.refusal == done.refusal == Refusal.NONE
+            assert column.outcome.after == twin.wallet(account)
+            assert column.outcome.position.after == twin.position(account, 0)
+    assert exchange.used_bytes() == before
+    return Figure(
+        f"both modes before an order, on {mix.accounts:,} accounts",
+        {
+            "at market us": _best_us(
+                lambda: both_modes(exchange, account, 0, [(CommandKind.PLACE_ORDER, market)]), 100
+            ),
+            "resting us": _best_us(lambda: both_modes(exchange, account, 0, [(CommandKind.PLACE_ORDER, limit)]), 100),
+        },
     )
 
 

@@ -11,13 +11,16 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Figure:
-    """What was measured with which inputs, and the numbers."""
+    """What was measured with which inputs, the numbers, and sentences that stand in their place for people."""
 
     title: str
     numbers: dict[str, float]
+    notes: tuple[str, ...] = ()
 
     def line(self) -> str:
-        """One line for people."""
+        """One line for people; with notes, a line each."""
+        if self.notes:
+            return "\n  ".join([self.title, *self.notes])
         return f"{self.title}: " + ", ".join(
             f"{name} {value:,.3g}" if value < 100 else f"{name} {value:,.0f}" for name, value in self.numbers.items()
         )

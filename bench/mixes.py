@@ -7,6 +7,7 @@ crossing limits), one prices command per 1,000. Must not: touch an Exchange beyo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,30 +74,43 @@ def make_mix(name: str, accounts: int, symbols: int, commands: int, seed: int) -
     return Mix(name, accounts, symbols, seed, setup, _flow(random, accounts, symbols, commands, len(setup) + 1))
 
 
+def further(mix: Mix, commands: int, piece: int) -> Iterator[np.ndarray]:
+    """As many commands on the mix's setup as asked for, in pieces, so that they need not all be in memory.
+
+    Each piece begins at the first price again: a jump of half a percent, which liquidates some.
+    """
+    random = np.random.default_rng(mix.seed)
+    first = len(mix.setup) + 1
+    for start in range(0, commands, piece):
+        flow = _flow(random, mix.accounts, mix.symbols, min(piece, commands - start), first)
+        first += int(np.count_nonzero(flow["kind"] != int(CommandKind.CONTINUATION)))
+        yield flow
+
+
 def _setup(random: np.random.Generator, accounts: int, symbols: int) -> np.ndarray:
     ids = np.arange(FIRST_ACCOUNT, FIRST_ACCOUNT + accounts)
-    opened = _records(accounts, CommandKind.CREATE_ACCOUNT, account=ids)
-    money = _records(accounts, CommandKind.DEPOSIT, account=ids, amount_e8=DEPOSIT_E8)
+    opened = records(accounts, CommandKind.CREATE_ACCOUNT, account=ids)
+    money = records(accounts, CommandKind.DEPOSIT, account=ids, amount_e8=DEPOSIT_E8)
     pairs = accounts * symbols
     owner, symbol = np.repeat(ids, symbols), np.tile(np.arange(symbols), accounts)
-    levers = _records(
+    levers = records(
         pairs, CommandKind.SET_LEVERAGE, account=owner, symbol=symbol, leverage=random.integers(5, 51, pairs)
     )
     isolated = random.random(pairs) < 0.3
-    modes = _records(
+    modes = records(
         int(isolated.sum()),
         CommandKind.SET_MARGIN_MODE,
         account=owner[isolated],
         symbol=symbol[isolated],
         margin_mode=int(MarginMode.ISOLATED),
     )
-    fund = _records(1, CommandKind.FUND_DEPOSIT, amount_e8=DEPOSIT_E8)
-    setup = np.concatenate([opened, money, fund, _prices(np.full(symbols, START_E8)), levers, modes])
-    return _numbered(setup, 1)
+    fund = records(1, CommandKind.FUND_DEPOSIT, amount_e8=DEPOSIT_E8)
+    setup = np.concatenate([opened, money, fund, prices(np.full(symbols, START_E8)), levers, modes])
+    return numbered(setup, 1)
 
 
 def _flow(random: np.random.Generator, accounts: int, symbols: int, commands: int, first: int) -> np.ndarray:
-    flow = _records(commands, CommandKind.PLACE_ORDER)
+    flow = records(commands, CommandKind.PLACE_ORDER)
     draw = random.random(commands)
     flow["account"] = random.integers(FIRST_ACCOUNT, FIRST_ACCOUNT + accounts, commands)
     flow["symbol"] = random.integers(0, symbols, commands)
@@ -120,30 +134,33 @@ def _flow(random: np.random.Generator, accounts: int, symbols: int, commands: in
     flow["order_id"][cancels] = numbers[targets] * ORDER_IDS_PER_COMMAND
     flow["account"][cancels] = flow["account"][targets]
     for row in ticks_at:
-        pieces.append(_prices(marks[row // 1000]))
+        pieces.append(prices(marks[row // 1000]))
         pieces.append(flow[row : row + 1000])
-    return _numbered(np.concatenate(pieces), first)
+    return numbered(np.concatenate(pieces), first)
 
 
-def _records(count: int, kind: CommandKind, **columns: object) -> np.ndarray:
-    records = np.zeros(count, dtype=COMMAND)
-    records["kind"] = int(kind)
+def records(count: int, kind: CommandKind, **columns: object) -> np.ndarray:
+    """COMMAND records of one kind, with columns set; sequence and time are still to be given."""
+    made = np.zeros(count, dtype=COMMAND)
+    made["kind"] = int(kind)
     for name, value in columns.items():
-        records[name] = value
-    return records
+        made[name] = value
+    return made
 
 
-def _prices(marks_e8: np.ndarray) -> np.ndarray:
-    records = _records(1 + len(marks_e8), CommandKind.CONTINUATION)
-    records["kind"][0] = int(CommandKind.PRICES)
-    records["continuation_count"][0] = len(marks_e8)
-    records["symbol"][1:] = np.arange(len(marks_e8))
-    records["index_e8"][1:] = marks_e8
-    return records
+def prices(marks_e8: np.ndarray) -> np.ndarray:
+    """One prices command for the first symbols."""
+    made = records(1 + len(marks_e8), CommandKind.CONTINUATION)
+    made["kind"][0] = int(CommandKind.PRICES)
+    made["continuation_count"][0] = len(marks_e8)
+    made["symbol"][1:] = np.arange(len(marks_e8))
+    made["index_e8"][1:] = marks_e8
+    return made
 
 
-def _numbered(records: np.ndarray, first: int) -> np.ndarray:
-    headers = records["kind"] != int(CommandKind.CONTINUATION)
-    records["sequence"][headers] = np.arange(first, first + int(headers.sum()))
-    records["time_ms"] = 1_700_000_000_000
-    return records
+def numbered(commands: np.ndarray, first: int) -> np.ndarray:
+    """The same records with sequences that count up from `first`, all at one time."""
+    headers = commands["kind"] != int(CommandKind.CONTINUATION)
+    commands["sequence"][headers] = np.arange(first, first + int(headers.sum()))
+    commands["time_ms"] = 1_700_000_000_000
+    return commands

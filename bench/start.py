@@ -1,4 +1,4 @@
-"""Start: how long until a program answers: import, `liq`, a first exchange warm, and a cold compile.
+"""Start: how long until a program answers: import, `liq`, `size`, `check`, a first exchange warm, and a cold compile.
 
 Each runs in processes of its own; the answer is what the process prints.
 """
@@ -10,6 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
+
+from isocross.codes import CommandKind
+from isocross.exchange import Exchange
+from isocross.rulebook import load
 
 from .figures import Figure
 
@@ -33,6 +38,9 @@ LIQ = [
     "--wallet",
     "10000",
 ]
+SIZE = ["-m", "isocross", "size", "BTCUSDT", "--side", "long", "--entry", "60000", "--stop", "58000", "--risk", "100"]
+SIZE += ["--survive", "15%", "--wallet", "10000", "--leverage", "20"]
+CHECK = ["-m", "isocross", "check", "--snapshot"]
 
 
 def _seconds(arguments: list[str], expected: str, repeats: int, **environment: str) -> float:
@@ -49,12 +57,29 @@ def _seconds(arguments: list[str], expected: str, repeats: int, **environment: s
 
 def warm_start() -> Figure:
     """Processes with a warm cache, best of five; a bare interpreter beside them."""
+    with tempfile.TemporaryDirectory() as folder:
+        snapshot = str(Path(folder) / "mine.snapshot")
+        Path(snapshot).write_bytes(_exchange().snapshot())
+        return _warm_start(snapshot)
+
+
+def _exchange() -> Exchange:
+    """Every contract of the rulebook, and one account."""
+    exchange = Exchange(load(), compiled=False)
+    exchange.submit(CommandKind.CREATE_ACCOUNT, account=2)
+    exchange.submit(CommandKind.DEPOSIT, account=2, asset=0, amount_e8=10**12)
+    return exchange
+
+
+def _warm_start(snapshot: str) -> Figure:
     return Figure(
         "start, warm",
         {
             "bare python s": _seconds(["-c", "print('ok')"], "ok", 5),
             "import isocross s": _seconds(["-c", "import isocross; print('ok')"], "ok", 5),
             "liq s": _seconds(LIQ, "solated", 5),
+            "size s": _seconds(SIZE, "tried: 0.048 BTC loses", 5),
+            "check s": _seconds([*CHECK, snapshot], "venue default", 5),
             "first command s": _seconds(["-c", FIRST_RESULT], "NONE", 5),
         },
     )
