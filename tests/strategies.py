@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from hypothesis import HealthCheck, settings
 
-from isocross.codes import CommandKind, MarginMode, OrderType, Side, TimeInForce
+from isocross.codes import CommandKind, MarginMode, OrderType, PositionMode, PositionSide, Side, TimeInForce
 from isocross.exchange import Exchange
 from isocross.kernel.schema import COMMAND, HOUSE_ACCOUNT, NO_ROW
-from isocross.limits import SEQUENCE_MAX
+from isocross.limits import RATE_COMPUTED, SEQUENCE_MAX
 from isocross.units import ONE_E8
 from tests import world
 from tests.world import PRICES, START_MS, Command
@@ -78,8 +78,10 @@ class Life:
             self.phase = drawn_phase(self.rng)
         while not self.queue:
             self.queue = self._actions()
-        command = self.queue.pop(0)
+        command = self._sided(self.queue.pop(0))
         self.time_ms = max(self.time_ms, self.exchange.time_ms) + self.rng.choice([0, 0, 1, 50, 1_000])
+        if self.rng.random() < 0.03:
+            self.time_ms += self.rng.choice([5_000, 40_000, 3_600_000])
         stamp = {"sequence": self.exchange.next_sequence, "time_ms": self.time_ms}
         if self.rng.random() < 0.02:
             stamp["sequence"] += self.rng.randrange(1, 40)
@@ -89,6 +91,13 @@ class Life:
             stamp["time_ms"] -= self.rng.choice([1, 100_000])
         return stamp | command
 
+    def _sided(self, command: Command) -> Command:
+        """An order of an account in hedge mode that says no position side gets one."""
+        if "side" not in command or "position_side" in command or not self._is_hedged(command["account"]):
+            return command
+        side = self.rng.choices([PositionSide.LONG, PositionSide.SHORT, PositionSide.BOTH], [20, 20, 1])[0]
+        return command | {"position_side": int(side)}
+
     # ---- what the exchange shows ----
 
     def _symbol(self) -> int:
@@ -96,6 +105,15 @@ class Life:
 
     def _user(self) -> int:
         return self.rng.choice(self.users)
+
+    def _is_hedged(self, account: int) -> bool:
+        is_there = 0 <= account < self.exchange._state.used_rows("accounts")
+        return is_there and self.exchange.position_mode(account) == PositionMode.HEDGE
+
+    def _leg(self, row: int) -> dict[str, int]:
+        """The position side of a row, for an order of it; nothing in one-way mode."""
+        side = int(self.exchange.table("positions")["position_side"][row])
+        return {"position_side": side} if side else {}
 
     def _mark(self, symbol: int) -> int:
         return self.exchange.mark_e8(symbol) or self.typical[symbol]
@@ -143,6 +161,8 @@ class Life:
         for user in self.users:
             is_house = int(self.has_second_house and user == self.users[-1])
             commands.append(world.account(user, is_house=is_house))
+            if rng.random() < 0.4:
+                commands.append(world.position_mode(user, PositionMode.HEDGE))
             for asset in range(len(self.exchange.assets)):
                 if rng.random() < 0.9:
                     commands.append(self._deposit(user, asset))
@@ -163,6 +183,8 @@ class Life:
             (3, self._reduce_only),
             (4, self._conditional),
             (3, self._cancel),
+            (5, self._amend),
+            (1, self._countdown),
             (1, self._cancel_all),
             (3, self._set_leverage),
             (4, self._set_mode),
@@ -172,8 +194,10 @@ class Life:
             (1, self._self_trade),
             (2, self._thin_fall),
             (2, self._flatten_and_switch),
+            (1, self._position_mode),
+            (2, self._hedge),
             (2, self._wrong),
-            (0.5, lambda: {"kind": CommandKind.ADVANCE_CLOCK}),
+            (2, lambda: {"kind": CommandKind.ADVANCE_CLOCK}),
         ]
         made = self.rng.choices([act for _, act in choices], [weight for weight, _ in choices])[0]()
         if made is None:
@@ -184,10 +208,12 @@ class Life:
         rng = self.rng
         account, symbol, side = self._user(), self._symbol(), rng.choice([Side.BUY, Side.SELL])
         lots = self._lots(account, symbol)
-        more = {"self_trade_prevention": rng.choice([0, 0, 1, 2]), "is_reduce_only": int(rng.random() < 0.07)}
+        more = {"self_trade_prevention": rng.choice([0, 0, 1, 2, 3]), "is_reduce_only": int(rng.random() < 0.07)}
+        more |= self._client_id()
         if rng.random() < 0.35:
             return world.market(account, symbol, side, lots, **more)
-        more["time_in_force"] = rng.choices([TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTX], [8, 1, 1, 1])[0]
+        more["time_in_force"] = rng.choices(list(TimeInForce), [8, 1, 1, 1, 1.5])[0]
+        more["expire_ms"] = self._soon()
         price = self._near(symbol, rng.choice([0, 50_000, 500_000, 2_000_000, 10_000_000]))
         return world.limit(account, symbol, side, price, lots, **more)
 
@@ -213,10 +239,10 @@ class Life:
         held = self._held()
         if held is None:
             return None
-        _, account, symbol, lots = held
+        row, account, symbol, lots = held
         side, size = (Side.SELL if lots > 0 else Side.BUY), abs(lots)
         wanted = self.rng.choice([size, size, max(1, size // 3), 1, size + 1, 2 * size])
-        more = {"is_reduce_only": self.rng.choice([0, 1])}
+        more = {"is_reduce_only": self.rng.choice([0, 1])} | self._leg(row)
         if self.rng.random() < 0.6:
             return world.market(account, symbol, side, wanted, **more)
         return world.limit(account, symbol, side, self._near(symbol, 5_000_000), wanted, **more)
@@ -226,12 +252,13 @@ class Life:
         held = self._held()
         if held is None:
             return None
-        _, account, symbol, lots = held
+        row, account, symbol, lots = held
         side = Side.SELL if lots > 0 else Side.BUY
         sizes = [abs(lots), abs(lots) // 2 + 1, 1, 2 * abs(lots)]
         count = self.rng.randrange(1, 4)
+        more = {"is_reduce_only": 1} | self._leg(row)
         return [
-            world.limit(account, symbol, side, self._near(symbol, 1_000_000), self.rng.choice(sizes), is_reduce_only=1)
+            world.limit(account, symbol, side, self._near(symbol, 1_000_000), self.rng.choice(sizes), **more)
             for _ in range(count)
         ]
 
@@ -246,19 +273,33 @@ class Life:
     def _conditional(self) -> Command:
         rng, held = self.rng, self._held()
         account, symbol = (held[1], held[2]) if held and rng.random() < 0.7 else (self._user(), self._symbol())
-        closes = rng.random() < 0.4
-        return {
+        kind = rng.choice(list(OrderType)[2:])
+        trigger = self._near(symbol, rng.choice([100_000, 1_000_000, 5_000_000]))
+        closes = rng.random() < (0.6 if kind in (OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET) else 0.02)
+        leg = self._leg(held[0]) if held and held[1] == account and held[2] == symbol and rng.random() < 0.8 else {}
+        return leg | {
             "kind": CommandKind.PLACE_CONDITIONAL,
             "account": account,
             "symbol": symbol,
-            "side": rng.choice([0, 1]),
-            "order_type": rng.choice([OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET]),
-            "trigger_ticks": self._near(symbol, rng.choice([100_000, 1_000_000, 5_000_000])),
+            "side": int(held[3] > 0) if leg and rng.random() < 0.7 else rng.choice([0, 1]),
+            "order_type": kind,
+            "working_type": rng.choice([0, 1]),
+            "time_in_force": rng.choice([0, 0, 1, 2, 3, 4]),
+            "expire_ms": self._soon(),
+            "is_price_protected": int(rng.random() < 0.4),
+            "price_ticks": self._near(symbol, rng.choice([100_000, 1_000_000])),
+            "trigger_ticks": 0 if kind == OrderType.TRAILING_STOP_MARKET and rng.random() < 0.5 else trigger,
+            "callback_rate_e8": rng.choice([1, 100_000, 1_000_000, 5_000_000]),
             "is_close_position": int(closes),
             "lots": 0 if closes else self._lots(account, symbol),
             "is_reduce_only": int(rng.random() < 0.4),
-            "self_trade_prevention": rng.choice([0, 1, 2]),
+            "self_trade_prevention": rng.choice([0, 1, 2, 3]),
+            **self._client_id(),
         }
+
+    def _client_id(self) -> dict[str, int]:
+        """Now and then one of a few client ids."""
+        return {"client_id_hash": self.rng.choice([1, 2, 3, 4, -(2**63), 2**62])} if self.rng.random() < 0.3 else {}
 
     def _cancel(self) -> Command | None:
         table = self.exchange.table("orders")
@@ -268,7 +309,30 @@ class Life:
         order = table[int(self.rng.choice(rows.tolist()))]
         kind = CommandKind.CANCEL_CONDITIONAL if order["is_conditional"] else CommandKind.CANCEL_ORDER
         owner = int(order["account"]) if self.rng.random() < 0.9 else self._user()
+        if order["client_id_hash"] and self.rng.random() < 0.5:
+            return {"kind": kind, "account": owner, "client_id_hash": int(order["client_id_hash"])}
         return {"kind": kind, "account": owner, "order_id": int(order["order_id"])}
+
+    def _soon(self) -> int:
+        """A time that the next commands reach; seldom one that is past."""
+        return self.exchange.time_ms + self.rng.choice([1, 50, 1_000, 1_000, 5_000, 60_000, 0])
+
+    def _countdown(self) -> Command:
+        expire = self._soon() if self.rng.random() < 0.8 else 0
+        return {"kind": CommandKind.COUNTDOWN_CANCEL, "account": self._user(), "symbol": self._symbol(), "expire_ms": expire}
+
+    def _amend(self) -> Command | None:
+        """Of a resting order: price, size or both."""
+        rng, table = self.rng, self.exchange.table("orders")
+        rows = np.flatnonzero((table["order_id"] != 0) & (table["is_ladder"] == 0))
+        if not len(rows):
+            return None
+        order = table[int(rng.choice(rows.tolist()))]
+        total, rest, symbol = int(order["original_lots"]), int(order["lots"]), int(order["symbol"])
+        lots = rng.choice([0, 0, total + 1, 2 * total, max(0, total - 1), total - rest, total - rest + max(1, rest // 2)])
+        price = rng.choice([0, 0, self._near(symbol, 300_000), self._near(symbol, 3_000_000)])
+        made = {"kind": CommandKind.AMEND_ORDER, "account": int(order["account"]), "order_id": int(order["order_id"])}
+        return made | {"lots": lots, "price_ticks": price}
 
     def _cancel_all(self) -> Command:
         return {"kind": CommandKind.CANCEL_ALL, "account": self._user(), "symbol": self.rng.choice([NO_ROW, self._symbol()])}
@@ -287,27 +351,61 @@ class Life:
         held = self._held()
         if held is None:
             return None
-        _, account, symbol, lots = held
+        row, account, symbol, lots = held
         side = Side.SELL if lots > 0 else Side.BUY
         other = MarginMode(1 - int(self.exchange.margin_mode(account, symbol)))
         return [
             {"kind": CommandKind.CANCEL_ALL, "account": account, "symbol": symbol},
             world.ladder(symbol, self._mark(symbol), notional="10000000"),
-            world.market(account, symbol, side, abs(lots), is_reduce_only=1),
+            world.market(account, symbol, side, abs(lots), is_reduce_only=1, **self._leg(row)),
             world.mode(account, symbol, other),
             world.market(account, symbol, side, abs(lots)),
         ]
+
+    def _position_mode(self) -> Command | list[Command]:
+        """Ask for the other position mode, mostly in vain; now and then after everything of the account is closed."""
+        account = self._user()
+        other = PositionMode.ONE_WAY if self._is_hedged(account) else PositionMode.HEDGE
+        ask = world.position_mode(account, self.rng.choice([other, other, 1 - other, 2]))
+        if self.rng.random() < 0.5:
+            return ask
+        table = self.exchange.table("positions")
+        rows = np.flatnonzero((table["account"] == account) & (table["lots"] != 0)).tolist()
+        commands: list[Command] = [{"kind": CommandKind.CANCEL_ALL, "account": account, "symbol": NO_ROW}]
+        orders = self.exchange.orders(account) if account < self.exchange._state.used_rows("accounts") else ()
+        for order in orders:
+            commands.append({"kind": CommandKind.CANCEL_ORDER, "account": account, "order_id": order.order_id})
+        for row in rows:
+            symbol, lots = int(table["symbol"][row]), int(table["lots"][row])
+            side = Side.SELL if lots > 0 else Side.BUY
+            commands.append(world.ladder(symbol, self._mark(symbol), notional="10000000"))
+            commands.append(world.market(account, symbol, side, abs(lots), **self._leg(row)))
+        return [*commands, world.position_mode(account, other)]
+
+    def _hedge(self) -> list[Command] | None:
+        """The other leg of a hedge, as large or a little smaller or larger, from the house."""
+        held = self._held()
+        if held is None or not self._is_hedged(held[1]):
+            return None
+        row, account, symbol, lots = held
+        other = PositionSide.SHORT if self.exchange.table("positions")["position_side"][row] == PositionSide.LONG else PositionSide.LONG
+        side = Side.SELL if other == PositionSide.SHORT else Side.BUY
+        size = max(1, abs(lots) + self.rng.choice([0, 0, 1, -1, abs(lots) // 100, -abs(lots) // 50, -abs(lots) // 2]))
+        more = {"position_side": int(other)}
+        return [world.ladder(symbol, self._mark(symbol), notional="10000000"), world.market(account, symbol, side, size, **more)]
 
     def _move_margin(self) -> Command | None:
         held = self._held(isolated=True)
         if held is None:
             return None
-        _, account, symbol, _ = held
+        row, account, symbol, _ = held
         is_add = self.rng.random() < 0.5
-        most = (self.exchange.max_add_margin if is_add else self.exchange.max_remove_margin)(account, symbol)
+        leg = self._leg(row)
+        side = PositionSide(leg.get("position_side", PositionSide.BOTH))
+        most = (self.exchange.max_add_margin if is_add else self.exchange.max_remove_margin)(account, symbol, side)
         amount = self.rng.choice([most, most + 1, most // 2, most // 10, 1])
         kind = CommandKind.ADD_MARGIN if is_add else CommandKind.REMOVE_MARGIN
-        return {"kind": kind, "account": account, "symbol": symbol, "amount_e8": amount}
+        return {"kind": kind, "account": account, "symbol": symbol, "amount_e8": amount} | leg
 
     def _deposit(self, account: int, asset: int) -> Command:
         whole = self.rng.choice([20, 500, 10_000, 10_000, 300_000]) * ONE_E8
@@ -346,10 +444,12 @@ class Life:
 
     def _aimed(self, held: tuple[int, int, int, int], depth: str) -> tuple[int, int]:
         """A price at a liquidation price, between it and bankruptcy, or beyond."""
-        _, account, symbol, lots = held
+        row, _, symbol, lots = held
         rng, against = self.rng, (-1 if lots > 0 else 1)
-        liquidation = self.exchange.liquidation_price(account, symbol)
-        bankruptcy = self.exchange.bankruptcy_price(account, symbol)
+        liquidation, bankruptcy = self._prices_of(row)
+        if liquidation is not None and bankruptcy is not None and (liquidation > self._mark(symbol)) != (against > 0):
+            against = -against  # a hedge dies on the other side
+            bankruptcy = liquidation + liquidation // 50 * against
         if liquidation is None or bankruptcy is None:
             return self._moved(symbol)
         distance = abs(bankruptcy - liquidation)
@@ -362,6 +462,13 @@ class Life:
         if not self.typical[symbol] // 20 < target < self.typical[symbol] * 15:
             return self._moved(symbol)
         return self._record(symbol, target)
+
+    def _prices_of(self, row: int) -> tuple[int | None, int | None]:
+        """A liquidation price, one of two where there are two, and the bankruptcy price of a position row."""
+        found = self.exchange.table("positions")[row]
+        at = int(found["account"]), int(found["symbol"]), PositionSide(int(found["position_side"]))
+        prices = [price for price in self.exchange.liquidation_prices(*at) if price is not None]
+        return (self.rng.choice(prices) if len(prices) > 1 else prices[0] if prices else None), self.exchange.bankruptcy_price(*at)
 
     def _quote(self, symbol: int | None = None, depth: str | None = None) -> Command:
         rng = self.rng
@@ -380,16 +487,16 @@ class Life:
         symbols = [n for n in range(len(self.typical)) if rng.random() < 0.7] or [0]
         rates = [0, 1, -1, 10_000, -10_000, 2_000_000, -2_000_000, 7_654_321, ONE_E8 // 3, -ONE_E8]
         weights = [1, 2, 2, 6, 6, 3, 3, 1, 0.2, 0.2]
-        return world.funding(*((symbol, rng.choices(rates, weights)[0]) for symbol in symbols))
+        drawn = (RATE_COMPUTED if rng.random() < 0.4 else rng.choices(rates, weights)[0] for _ in symbols)
+        return world.funding(*zip(symbols, drawn, strict=True))
 
     def _thin_fall(self) -> list[Command] | None:
         """An empty book, a few orders between liquidation and bankruptcy, and a price that makes the position due."""
         held = self._held()
         if held is None:
             return None
-        _, account, symbol, lots = held
-        liquidation = self.exchange.liquidation_price(account, symbol)
-        bankruptcy = self.exchange.bankruptcy_price(account, symbol)
+        row, _, symbol, lots = held
+        liquidation, bankruptcy = self._prices_of(row)
         if liquidation is None or bankruptcy is None:
             return None
         commands = [self._quote(symbol, "none")]
@@ -416,7 +523,8 @@ class Life:
             "margin_mode": [2, -1],
             "mid_e8": [0, -1],
             "level_count": [-1, 201],
-            "kind": [6, 9, 14, 21, 22, 23, 24, 0, -1],
+            "kind": [6, 9, 21, 22, 23, 24, 0, -1],
+            "position_side": [0, 1, 2, 3, -1],
         }
         name = rng.choice([field for field in made if field in wrong])
         return made | {name: rng.choice(wrong[name])}

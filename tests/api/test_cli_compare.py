@@ -13,7 +13,6 @@ import typer
 
 from isocross.cli import app, main
 from isocross.market.demo import demo_history
-from isocross.terminal import compare_command
 
 SHORT = ["--history", "A", "--end", "2026-01-05T00:30"]
 
@@ -265,9 +264,21 @@ def test_environment_and_help(run, monkeypatch):
 
 
 def test_a_long_run_says_how_far_it_is(run, monkeypatch):
-    monkeypatch.setattr(compare_command, "_LONG_RUN", 100)
+    monkeypatch.setattr("isocross.terminal.progress.LONG_RUN", 100)
     status, out, err = run("--history", "A", "--json")
     assert status == 0
     json.loads(out)
     assert err.splitlines()[0] == "isocross: replaying … 10 %"
     assert err.splitlines()[-1] == "isocross: replaying … 100 %"
+
+
+def test_receipts_are_printed_below(run):
+    status, out, _ = run("--history", "B", "--receipt")
+    assert status == 0
+    told = [line for line in out.splitlines() if line.startswith("Receipt ")]
+    assert told == ["Receipt 1: trader, SOLUSDT isolated, long 27 SOL"]
+    assert out.count("It sums to zero") == 1
+    assert max(map(len, out.splitlines())) <= 80
+    assert "What used the margin" in out
+    status, _, err = run("--history", "B", "--receipt", "--json")
+    assert (status, err) == (2, "error: receipt: it is text: leave out --json and an event log on stdout\n")

@@ -85,7 +85,7 @@ def test_none_is_a_word_with_its_reason(run):
 
 def test_without_a_wallet_max_open_says_what_it_needs(run):
     _, out, _ = run(*TRADE)
-    assert re.search(r"Max open, BTC +needs --wallet", out)
+    assert re.search(r"Max open, BTC +needs a wallet", out)
     assert "cross: say --wallet" in out
 
 

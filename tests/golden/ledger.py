@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from isocross.codes import EventKind, Reason
+from isocross.codes import EventKind, MarginMode, Reason
 from isocross.sandbox import Sandbox
 from isocross.units import format_e8
 
@@ -96,8 +96,10 @@ def _number(box: Sandbox, party: str) -> int:
 def _flows(box: Sandbox) -> defaultdict[tuple[int, str], defaultdict[str, int]]:
     """(account, asset) → flow → amount, from the events; −1 is the account of the fees."""
     flows: defaultdict[tuple[int, str], defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
-    costs: defaultdict[tuple[int, int, int], int] = defaultdict(int)
+    costs: defaultdict[tuple[int, ...], int] = defaultdict(int)
+    isolated: defaultdict[tuple[int, ...], int] = defaultdict(int)
     handed: dict[tuple[int, int], int] = {}
+    returned: set[int] = set()  # accounts whose isolated wallet of a delisted contract comes back with the next WALLET
     assets = [box.exchange.rules(symbol).margin_asset for symbol in box.symbols]
     for event in box.events:
         account, kind = int(event["account"]), event["kind"]
@@ -107,8 +109,11 @@ def _flows(box: Sandbox) -> defaultdict[tuple[int, str], defaultdict[str, int]]:
                 own["deposited"] += int(event["amount_e8"])
             elif event["code"] == Reason.FUNDING_RESIDUE:
                 own["funding"] += int(event["amount_e8"])
+            elif event["code"] == Reason.DELISTED and account not in returned:
+                own["realized"] += int(event["amount_e8"])
             elif event["code"] == Reason.LIQUIDATION_FEE and account == 0:
                 own["liquidation fees"] += int(event["amount_e8"])
+            returned.discard(account)
             continue
         if event["symbol"] < 0:
             if kind == EventKind.LIQUIDATION_FEE:
@@ -123,14 +128,19 @@ def _flows(box: Sandbox) -> defaultdict[tuple[int, str], defaultdict[str, int]]:
             flows[account, asset]["funding"] += int(event["amount_e8"])
         elif kind == EventKind.LIQUIDATION_FEE:
             flows[account, asset]["liquidation fees"] -= int(event["fee_e8"])
+        elif kind == EventKind.MARGIN_MOVED and event["code"] == Reason.DELISTED:
+            key = (account, int(event["symbol"]), int(MarginMode.ISOLATED), int(event["position_side"]))
+            flows[account, asset]["realized"] -= int(event["amount_e8"]) + isolated[key]
+            returned.add(account)
         elif kind in (EventKind.TAKEOVER, EventKind.ADL):
             handed[account, int(event["symbol"])] = int(event["value_e8"])
             handed[int(event["counterparty"]), int(event["symbol"])] = -int(event["value_e8"])
         elif kind == EventKind.POSITION:
-            key = (account, int(event["symbol"]), int(event["margin_mode"]))
+            key = (account, int(event["symbol"]), int(event["margin_mode"]), int(event["position_side"]))
             value = handed.pop(key[:2], None)
             if value is not None:
                 flows[account, asset]["realized"] += value - costs[key] + int(event["value_e8"])
             costs[key] = int(event["value_e8"])
+            isolated[key] = int(event["balance_e8"])
     assert not handed
     return flows

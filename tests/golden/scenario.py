@@ -8,11 +8,16 @@ each, after an arrow. `pytest tests/golden --rewrite` writes these lines anew, a
     deposit alice 10_000 [USDC]                   withdraw alice 500          transfer bob alice 500
     mode alice BTCUSDT isolated                   leverage alice BTCUSDT 10
     open alice long BTCUSDT margin 500 [@ 59_000] [stop 57_500] [take-profit 70_000]
+    open alice long BTCUSDT 0.1 @ 59_000 until 2026-01-01T08:00     amend alice [@ 59_100] [0.2]: her only open order
+    countdown alice BTCUSDT 30                    status BTCUSDT reduce_only | paused | delisted | trading
     open alice short ETHUSDT 1.5                  close alice BTCUSDT [0.01]  cancel alice
     stop alice BTCUSDT 57_500                     add-margin alice BTCUSDT 100      remove-margin alice BTCUSDT 100
+    position-mode alice hedge                     then `open … short` opens the short beside the long, and the commands about a
+                                                  position take its side where there are two: close alice BTCUSDT short 0.01
     mark BTCUSDT 51_000, ETHUSDT 2_700 [depth 0 | keep book]
     funding BTCUSDT 0.1% [times 31]               clock 2026-01-01T08:00
     show alice                                    ledger alice                ledger all
+    receipt 1 [saved]                             with what would have saved the account
     refused NAME: COMMAND                         the command, which must be refused with that name
 """
 
@@ -25,10 +30,11 @@ from pathlib import Path
 
 import numpy as np
 
-from isocross.codes import EventKind, LiquidationStep, MarginMode, OrderType, Reason, Refusal
+from isocross.codes import EventKind, LiquidationStep, MarginMode, OrderType, PositionMode, Reason, Refusal
 from isocross.errors import ExchangeError, RefusedError
 from isocross.sandbox import Account, Position, Sandbox
 from isocross.units import format_e8
+from isocross.worlds.receipt import Receipt
 from tests.golden.ledger import ledger_text
 
 HERE = Path(__file__).parent
@@ -116,6 +122,8 @@ class Scenario:
                 order[word.replace("-", "_")] = next(words)
             elif word == "@":
                 order["price"] = next(words)
+            elif word == "until":
+                order["until"] = next(words)
             elif word in ("gtx", "ioc", "fok"):
                 order["tif"] = word
             else:
@@ -126,27 +134,45 @@ class Scenario:
         return self._standing(name)
 
     def _close(self, text: str) -> list[str]:
-        name, symbol, *qty = text.split()
-        self.account(name).close(symbol, *qty)
+        name, symbol, side, *qty = _sided(text)
+        self.account(name).close(symbol, *qty, position_side=side)
         return self._standing(name)
+
+    def _position_mode(self, text: str) -> None:
+        name, mode = text.split()
+        self.account(name).set_position_mode(mode)
 
     def _cancel(self, text: str) -> list[str]:
         for order in self.account(text).orders:
             self.account(text).cancel(order.order_id)
         return self._standing(text)
 
+    def _amend(self, text: str) -> list[str]:
+        name, *rest = text.split()
+        (order,) = self.account(name).orders
+        wanted: dict[str, str] = {}
+        words = iter(rest)
+        for word in words:
+            wanted |= {"price": next(words)} if word == "@" else {"qty": word}
+        self.account(name).amend(order.order_id, **wanted)
+        return self._standing(name)
+
+    def _countdown(self, text: str) -> None:
+        name, symbol, seconds = text.split()
+        self.account(name).cancel_all_after(symbol, int(seconds))
+
     def _stop(self, text: str) -> None:
-        name, symbol, price = text.split()
-        self.account(name).stop(symbol, price)
+        name, symbol, side, price = _sided(text)
+        self.account(name).stop(symbol, price, position_side=side)
 
     def _add_margin(self, text: str) -> list[str]:
-        name, symbol, amount = text.split()
-        self.account(name).add_margin(symbol, amount)
+        name, symbol, side, amount = _sided(text)
+        self.account(name).add_margin(symbol, amount, position_side=side)
         return self._standing(name)
 
     def _remove_margin(self, text: str) -> list[str]:
-        name, symbol, amount = text.split()
-        self.account(name).remove_margin(symbol, amount)
+        name, symbol, side, amount = _sided(text)
+        self.account(name).remove_margin(symbol, amount, position_side=side)
         return self._standing(name)
 
     # ---- the market
@@ -171,6 +197,11 @@ class Scenario:
     def _clock(self, text: str) -> None:
         self.box.clock(text)
 
+    def _status(self, text: str) -> list[str]:
+        symbol, status = text.split()
+        self.box.status(symbol, status)
+        return self._standings()
+
     # ---- what there is to see
 
     def _show(self, text: str) -> list[str]:
@@ -178,6 +209,11 @@ class Scenario:
 
     def _ledger(self, text: str) -> list[str]:
         return ledger_text(self.box, None if text == "all" else [text])
+
+    def _receipt(self, text: str) -> list[str]:
+        number, *how = text.split()
+        one = self.box.receipts.numbered(int(number))
+        return (one.with_rescues() if how == ["saved"] and isinstance(one, Receipt) else one).text().split("\n")
 
     def _refused(self, text: str) -> list[str]:
         name, _, line = text.partition(":")
@@ -257,6 +293,9 @@ _TOLD = {
     EventKind.EXPIRED: lambda s, who, e: (
         f"{who} {s._size(e)} not filled: {Reason(e['code']).name}" if e["code"] != Reason.TRIGGER_REFUSED else None
     ),
+    EventKind.AMENDED: lambda s, who, e: (
+        f"{who} order of {s._symbol(e)} is now {s._size(e)} @ {s._at(e)}, {'at the end of' if e['code'] else 'in its place in'} the queue"
+    ),
     EventKind.TRIGGERED: lambda s, who, e: (
         f"{who} {s._symbol(e)} trigger {s._at(e)} reached by mark {format_e8(e['mark_e8'])}"
     ),
@@ -288,12 +327,13 @@ _TOLD = {
         f"auto-deleveraging: account {e['counterparty']} takes {who} {s._size(e)} for {format_e8(e['value_e8'])}"
     ),
     EventKind.LEVERAGE_SET: lambda s, who, e: f"{who} {s._symbol(e)} leverage {e['leverage']}",
+    EventKind.POSITION_MODE_SET: lambda s, who, e: f"{who} position mode {PositionMode(e['code']).name.lower().replace('_', '-')}",
     EventKind.MARGIN_MODE_SET: lambda s, who, e: f"{who} {s._symbol(e)} {MarginMode(e['margin_mode']).name.lower()}",
 }
 
 COMMANDS = {
     "rulebook", "fund", "price", "deposit", "withdraw", "transfer", "mode", "leverage", "open", "close", "cancel", "stop",
-    "add-margin", "remove-margin", "mark", "funding", "clock", "show", "ledger", "refused",
+    "add-margin", "remove-margin", "position-mode", "amend", "countdown", "status", "mark", "funding", "clock", "show", "ledger", "receipt", "refused",
 }  # fmt: skip
 
 
@@ -369,11 +409,20 @@ def _position_text(name: str, position: Position) -> str:
     sign = "+" if quantity > 0 else ""
     wallet = f" isolated wallet {position.isolated_wallet:f}" if position.mode == "isolated" else ""
     prices = [f"{x:f}" if x is not None else "none" for x in (position.liquidation_price, position.bankruptcy_price)]
+    if position.other_liquidation_price is not None:
+        prices[0] += f" and {position.other_liquidation_price:f}"
     return (
         f"{name} {sign}{position.quantity:f} {position.symbol} @ {_price_text(cost, quantity)} {position.mode} "
         f"{position.leverage}x{wallet} margin balance {position.margin_balance:f} maintenance "
         f"{position.maintenance_margin:f} liquidation {prices[0]} bankruptcy {prices[1]}"
     )
+
+
+def _sided(text: str) -> list[str | None]:
+    """`alice BTCUSDT short 0.01` as its words; a side that is not said is None."""
+    name, symbol, *rest = text.split()
+    side = rest.pop(0) if rest and rest[0] in ("long", "short") else None
+    return [name, symbol, side, *rest]
 
 
 def _pairs(text: str) -> dict[str, str]:

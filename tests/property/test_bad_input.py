@@ -17,7 +17,7 @@ from isocross.exchange import Exchange
 from isocross.kernel.schema import COMMAND
 from isocross.limits import ACCOUNTS_MAX, NET_DEPOSITS_MAX_E8, SEQUENCE_MAX, WALLET_MAX_E8
 from isocross.units import ONE_E8
-from tests import world
+from tests import invariants, world
 from tests.strategies import INT64, Life, fit, odd_number
 
 BTC = world.PRICES["BTCUSDT"]
@@ -127,7 +127,7 @@ def test_views_of_an_unknown_account(account):
     with pytest.raises(InputError):
         exchange.wallet(2, "EUR")
     assert exchange.position(account, 0).lots == 0
-    assert exchange.orders(account) == []
+    assert not exchange.orders(account)
 
 
 # ---- numbers at the ends ----
@@ -140,7 +140,7 @@ def test_an_account_number_out_of_range_is_refused(account):
         result = world.submit(exchange, world.account(account))
     expected = Refusal.ACCOUNT_OUT_OF_RANGE
     assert result.refusal == expected
-    world.check(exchange)
+    invariants.check(exchange)
 
 
 @pytest.mark.parametrize("kind", [CommandKind.DEPOSIT, CommandKind.PRICES, CommandKind.QUOTE, 99, -5])
@@ -153,7 +153,7 @@ def test_a_header_that_counts_wrong_is_refused(kind, count):
     with without_hanging():
         refusal = exchange.submit_batch(records).results["refusal"][0]
     assert refusal in (Refusal.MALFORMED_CONTINUATION, Refusal.UNKNOWN_COMMAND)
-    world.check(exchange)
+    invariants.check(exchange)
     assert world.submit(exchange, world.deposit(2, "1")).is_accepted
 
 
@@ -170,7 +170,7 @@ def test_commands_behind_a_header_that_counts_wrong_are_not_swallowed(count):
     for account, row, amount in ((2, 2, "5"), (3, 3, "7")):
         gained = exchange.wallet(account).cross_wallet_e8 - had[account - 2]
         assert (results[row] == Refusal.NONE) == (gained == world.to_e8(amount)), f"account {account}"
-    world.check(exchange)
+    invariants.check(exchange)
 
 
 @pytest.mark.parametrize("compiled", [True, False])
@@ -181,7 +181,7 @@ def test_a_sequence_out_of_range_is_refused(compiled, sequence):
     result = world.submit(exchange, world.deposit(2, "1") | {"sequence": sequence})
     assert result.refusal == Refusal.SEQUENCE_OUT_OF_RANGE
     assert exchange.next_sequence == before
-    world.check(exchange)
+    invariants.check(exchange)
 
 
 @pytest.mark.parametrize("compiled", [True, False])
@@ -193,7 +193,7 @@ def test_any_ladder_of_allowed_numbers_is_quoted(compiled):
                 given = {"level_notional_e8": notional, "scale_e8": scale, "level_count": 200, "half_spread_rate_e8": spread}
                 result = world.submit(exchange, world.ladder(0, BTC) | given | {"spacing_rate_e8": spread // 50})
                 assert result.refusal in (Refusal.NONE, Refusal.AMOUNT_TOO_LARGE), given
-                world.check(exchange)
+                invariants.check(exchange)
 
 
 @pytest.mark.parametrize("compiled", [True, False])
@@ -203,7 +203,7 @@ def test_a_quote_whose_sequence_was_used_is_refused_or_applied(compiled, mid):
     first = world.submit(exchange, world.ladder(0, BTC, levels=5))
     for number in (first.sequence, first.sequence - 1):
         world.submit(exchange, world.ladder(0, mid, levels=8) | {"sequence": number})
-        world.check(exchange)
+        invariants.check(exchange)
 
 
 @pytest.mark.parametrize("kind", [CommandKind.PLACE_ORDER, CommandKind.PLACE_CONDITIONAL, CommandKind.QUOTE])
@@ -220,9 +220,9 @@ def test_two_commands_of_one_sequence(kind, other):
     number = exchange.next_sequence
     for each in (kind, other):
         world.submit(exchange, orders[each] | {"sequence": number})
-        world.check(exchange)
+        invariants.check(exchange)
     world.submit(exchange, world.prices((0, BTC * 95 // 100)))
-    world.check(exchange)
+    invariants.check(exchange)
 
 
 def test_a_wallet_and_the_net_deposits_have_their_limits():
@@ -238,7 +238,7 @@ def test_a_wallet_and_the_net_deposits_have_their_limits():
         given += amount
         assert world.submit(exchange, world.deposit(account, WALLET_MAX_E8)).refusal == Refusal.AMOUNT_TOO_LARGE
     assert world.submit(exchange, world.deposit(3, 1)).refusal == Refusal.AMOUNT_TOO_LARGE
-    world.check(exchange)
+    invariants.check(exchange)
 
 
 def giant_book() -> world.Rulebook:
@@ -278,7 +278,7 @@ def test_giants_overflow_nowhere(seed):
             ]
         )
         world.submit(exchange, command)
-        world.check(exchange)
+        invariants.check(exchange)
 
 
 def test_the_house_against_everybody_overflows_nowhere():
@@ -293,7 +293,7 @@ def test_the_house_against_everybody_overflows_nowhere():
         world.submit(exchange, world.leverage(account, 0, 100))
         world.submit(exchange, world.limit(1, 0, Side.SELL, ticks, lots))
         world.submit(exchange, world.limit(account, 0, Side.BUY, ticks, lots))
-        world.check(exchange)
+        invariants.check(exchange)
 
 
 @pytest.mark.parametrize("compiled", [True, False])
@@ -304,7 +304,7 @@ def test_the_richest_account_can_be_a_counterparty_of_a_deleveraging(compiled):
     exchange = world.opened(world.usual(), [*start, world.prices((0, BTC)), *trade], compiled=compiled)
     events = world.submit(exchange, world.prices((0, BTC * 8 // 10))).events
     assert (events["kind"] == EventKind.ADL).any()
-    world.check(exchange)
+    invariants.check(exchange)
 
 
 # ---- fuzz ----
@@ -365,7 +365,7 @@ def fuzz(seed: int, length: int, *, both: bool) -> None:
                 strange(exchange, other, records)
                 command["sequence"] = max(command["sequence"], exchange.next_sequence)
         result = world.submit(exchange, command)
-        world.check(exchange)
+        invariants.check(exchange)
         if other is not None:
             assert world.submit(other, command).events.tobytes() == result.events.tobytes()
 
@@ -375,9 +375,9 @@ def strange(exchange: Exchange, other: Exchange | None, records: np.ndarray) -> 
     before = exchange.used_bytes()
     with without_hanging(), exchange.previewing():
         shown = exchange.submit_batch(records)
-        world.check(exchange)
+        invariants.check(exchange)
         goes_on = exchange.time_ms < world.START_MS + 10**12 and int(exchange.table("counters")["last_sequence"][0]) < 2**40
-    world.assert_same_rows(before, exchange.used_bytes())
+    invariants.assert_same_rows(before, exchange.used_bytes())
     if other is not None:
         with without_hanging(), other.previewing():
             plain = other.submit_batch(records)
@@ -387,10 +387,10 @@ def strange(exchange: Exchange, other: Exchange | None, records: np.ndarray) -> 
         for each in (exchange, other):
             if each is not None:
                 assert each.submit_batch(records).events.tobytes() == shown.events.tobytes()
-        world.check(exchange)
+        invariants.check(exchange)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_odd_records_are_refused_or_applied(seed):
     fuzz(seed, 250, both=False)
 

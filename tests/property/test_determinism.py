@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isocross.codes import MarginMode
+from isocross.codes import MarginMode, PositionSide
 from isocross.errors import SnapshotError
 from isocross.exchange import Exchange, Result
-from tests import world
+from tests import invariants, world
 from tests.strategies import Life
 
 
@@ -80,10 +80,10 @@ def test_a_restored_exchange_and_a_copy_go_on_as_the_original(seed):
     for other in (restored, copy):
         assert other.state_hash() == at_copy
         assert other.used_bytes() == original.used_bytes()
-        world.check(other)
+        invariants.check(other)
     assert_same(results[150:], replay(restored, commands[150:]))
     assert restored.state_hash() == exchange.state_hash()
-    world.check(restored)
+    invariants.check(restored)
     assert original.state_hash() == copy.state_hash() == at_copy, "the copy and the original are independent"
     assert_same(results[150:], replay(copy, commands[150:]))
     assert original.state_hash() == at_copy
@@ -104,7 +104,12 @@ def views(exchange: Exchange) -> tuple[object, ...]:
     """Everything that the views show."""
     accounts = exchange._state.used_rows("accounts")
     return (
-        [exchange.position(account, symbol) for account in range(accounts) for symbol in exchange.symbols],
+        [
+            exchange.position(account, symbol, side)
+            for account in range(accounts)
+            for symbol in exchange.symbols
+            for side in PositionSide
+        ],
         [exchange.wallet(account, asset) for account in range(accounts) for asset in exchange.assets],
         exchange.orders(),
         [exchange.book(symbol) for symbol in exchange.symbols],
@@ -128,7 +133,7 @@ def test_a_preview_leaves_every_byte_and_says_what_happens(seed, length, compile
         with exchange.previewing():
             shown = world.submit(exchange, command)
             inside = views(exchange) if number % 10 == 0 else None
-        world.assert_same_rows(before, exchange.used_bytes())
+        invariants.assert_same_rows(before, exchange.used_bytes())
         result = world.submit(exchange, command)
         assert_same([shown], [result])
         if inside is not None:
@@ -143,8 +148,8 @@ def test_a_preview_of_several_commands_sees_each_of_them_and_leaves_every_byte()
     with other.previewing():
         assert_same(results[60:], replay(other, commands[60:]))
         assert other.state_hash() == exchange.state_hash()
-    world.assert_same_rows(before, other.used_bytes())
-    world.check(other)
+    invariants.assert_same_rows(before, other.used_bytes())
+    invariants.check(other)
 
 
 @pytest.mark.parametrize("compiled", [True, False])
@@ -159,7 +164,7 @@ def test_a_preview_that_makes_tables_grow_leaves_the_maps_as_they_were(compiled)
             world.submit(exchange, world.mode(number, 0, MarginMode.ISOLATED)).raise_if_refused()
         for number in range(1_100):
             world.submit(exchange, world.limit(1, 0, 0, 1_000 + number, 1)).raise_if_refused()
-        world.check(exchange)
+        invariants.check(exchange)
     assert exchange.state_hash() == hashed
-    world.check(exchange)
-    world.assert_same_rows(before, exchange.used_bytes())
+    invariants.check(exchange)
+    invariants.assert_same_rows(before, exchange.used_bytes())

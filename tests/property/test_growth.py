@@ -9,7 +9,7 @@ from isocross.codes import CommandKind, EventKind, MarginMode, Side
 from isocross.errors import PoisonedError
 from isocross.exchange import Bug, Exchange
 from isocross.kernel import liquidation, matching
-from tests import world
+from tests import invariants, world
 from tests.strategies import Life
 
 BTC = world.PRICES["BTCUSDT"]
@@ -56,7 +56,7 @@ def test_growing_is_invisible(accounts):
     told = [applied(exchange, commands) for exchange in (small, large, cramped)]
     assert len(small.orders()) > 1_000
     assert len(small.positions()) > 256
-    world.check(small)
+    invariants.check(small)
     cramp(cramped)
     bursts = [world.submit(exchange, crash()).raise_if_refused().events for exchange in (small, large, cramped)]
     assert len(bursts[0]) > 4_096
@@ -66,8 +66,8 @@ def test_growing_is_invisible(accounts):
         for a, b in zip(told[0], told[other], strict=True):
             assert a.tobytes() == b.tobytes()
     assert small.state_hash() == large.state_hash() == cramped.state_hash()
-    world.check(small)
-    world.check(cramped)
+    invariants.check(small)
+    invariants.check(cramped)
     batched = Exchange(world.usual())
     records = world.packed(batched, [*commands, crash()])
     answer = batched.submit_batch(records)
@@ -81,7 +81,7 @@ def test_a_preview_of_a_crash_is_the_crash():
     before = exchange.used_bytes()
     with exchange.previewing():
         shown = world.submit(exchange, crash())
-    world.assert_same_rows(before, exchange.used_bytes())
+    invariants.assert_same_rows(before, exchange.used_bytes())
     assert world.submit(exchange, crash()).events.tobytes() == shown.events.tobytes()
 
 
@@ -134,9 +134,9 @@ def planted(function, when: int):
 
 def assert_poisoned(exchange: Exchange, before: dict[str, bytes], sequence: int, views: object) -> None:
     """Rolled back, readable, and accepting nothing."""
-    world.assert_same_rows(before, exchange.used_bytes())
+    invariants.assert_same_rows(before, exchange.used_bytes())
     exchange._state.control["event_count"] = 0  # of the commands before it in a batch: nobody takes them any more
-    world.check(exchange)
+    invariants.check(exchange)
     assert (exchange.positions(), exchange.orders(), exchange.book(0)) == views
     for attempt in (world.account(999), {"kind": CommandKind.ADVANCE_CLOCK}):
         with pytest.raises(PoisonedError, match=str(sequence)):
@@ -145,7 +145,7 @@ def assert_poisoned(exchange: Exchange, before: dict[str, bytes], sequence: int,
         exchange.preview(CommandKind.ADVANCE_CLOCK)
     with pytest.raises(PoisonedError):
         exchange.submit_batch(world.record_array())
-    world.assert_same_rows(before, exchange.used_bytes())
+    invariants.assert_same_rows(before, exchange.used_bytes())
 
 
 @pytest.mark.parametrize(
@@ -217,5 +217,5 @@ def test_a_bug_in_a_preview_leaves_every_byte(monkeypatch):
     with pytest.raises(Bug, match="planted"), exchange.previewing():
         world.submit(exchange, world.deposit(2, "5"))
         world.submit(exchange, crash())
-    world.assert_same_rows(before, exchange.used_bytes())
-    world.check(exchange)
+    invariants.assert_same_rows(before, exchange.used_bytes())
+    invariants.check(exchange)

@@ -12,8 +12,9 @@ from isocross.exchange import Exchange
 from isocross.kernel.margin import bankruptcy_mark_e8, surplus_e8, unrealized_pnl_e8
 from isocross.kernel.schema import NO_ROW
 from isocross.rulebook.model import Rulebook
-from isocross.units import ONE_E8
-from tests import world
+from isocross.units import ONE_E8, to_e8
+from tests import invariants, world
+from tests.reference.rulebooks import TYPICAL_PRICES, coins
 from tests.strategies import portfolio
 
 
@@ -50,6 +51,8 @@ class Pocket:
         found = {low + (high - low) * part // 7 for part in range(8)}
         for bracket in rules.brackets:
             edge = bracket.floor_e8 * ONE_E8 // quantity
+            if rules.is_inverse:
+                edge = quantity * ONE_E8 // max(1, bracket.floor_e8)
             found |= {edge + shift for shift in range(-2, 3)}
         return [mark for mark in sorted(found) if low < mark < high]
 
@@ -71,7 +74,7 @@ def pockets(exchange: Exchange, account: int) -> list[Pocket]:
             for other in own:
                 same = exchange.rules(int(table["symbol"][other])).margin_asset == asset
                 if other != row and same and int(table["margin_mode"][other]) == MarginMode.CROSS:
-                    upnl, maintenance = world.position_numbers(exchange, other)
+                    upnl, maintenance = invariants.position_numbers(exchange, other)
                     backing += upnl - maintenance
                     others += maintenance
         lots, cost = int(table["lots"][row]), int(table["entry_cost_e8"][row])
@@ -88,8 +91,22 @@ def is_liquidated_at(pocket: Pocket, price_e8: int) -> bool | None:
     if (deleveraged["counterparty"] == pocket.account).any():
         return None
     started = result.events[result.events["kind"] == EventKind.LIQUIDATION_STARTED]
-    symbol = pocket.symbol if pocket.is_isolated else NO_ROW
-    return bool(((started["account"] == pocket.account) & (started["symbol"] == symbol)).any())
+    own = started["account"] == pocket.account
+    if pocket.is_isolated:
+        own &= started["symbol"] == pocket.symbol
+    else:  # the account's other pools may fall with the same prices, the ones that waited for a clock above all
+        asset = pocket.exchange.asset_row(pocket.exchange.rules(pocket.symbol).margin_asset)
+        own &= (started["symbol"] == NO_ROW) & (started["asset"] == asset)
+    return bool(own.any())
+
+
+def waits(pocket: Pocket) -> bool:
+    """Whether the rulebook leaves it due until the next prices or clock command."""
+    exchange = pocket.exchange
+    if pocket.is_isolated:
+        return bool(exchange.table("positions")["is_waiting"][pocket.row])
+    asset = exchange.asset_row(exchange.rules(pocket.symbol).margin_asset)
+    return bool(exchange.table("wallets")["is_waiting"][pocket.account * len(exchange.assets) + asset])
 
 
 def judge(pocket: Pocket, *, by_engine: bool) -> int | None:
@@ -97,14 +114,17 @@ def judge(pocket: Pocket, *, by_engine: bool) -> int | None:
     exchange, rules = pocket.exchange, pocket.exchange.rules(pocket.symbol)
     price = exchange.liquidation_price(pocket.account, pocket.symbol)
     nearer = 1 if pocket.lots > 0 else -1
+    if waits(pocket):
+        assert price == pocket.mark_e8 or pocket.surplus(pocket.mark_e8) > 0, "what is due dies here"
+        return price
     assert pocket.surplus(pocket.mark_e8) > 0, "an open position is not due"
-    far = price if price is not None else (1 if pocket.lots > 0 else rules.price_max_e8)
+    far = price if price is not None else (rules.price_min_e8 if pocket.lots > 0 else rules.price_max_e8)
     for mark in pocket.edges(far):
         assert pocket.surplus(mark) > 0, f"{pocket}: due at {mark}, before its liquidation price {price}"
     if price is None:
         assert pocket.surplus(far) > 0, f"{pocket}: due at {far} and no liquidation price"
     else:
-        assert 1 <= price <= rules.price_max_e8
+        assert rules.price_min_e8 <= price <= rules.price_max_e8
         assert pocket.surplus(price) <= 0, f"{pocket}: not due at its liquidation price {price}"
         assert pocket.surplus(price + nearer) > 0, f"{pocket}: due one unit before its liquidation price {price}"
     if by_engine:
@@ -122,7 +142,7 @@ def judge(pocket: Pocket, *, by_engine: bool) -> int | None:
         if price is not None:
             assert (price - bankrupt) * nearer >= 0, f"{pocket}: bankrupt before it is liquidated"
     shown = bankruptcy_mark_e8(
-        rules.contract_kind, pocket.lots, rules.step_e8, pocket.entry_cost_e8, backing, rules.price_max_e8
+        rules.contract_kind, pocket.lots, rules.step_e8, pocket.entry_cost_e8, backing, rules.price_min_e8, rules.price_max_e8
     )
     assert shown == (bankrupt or 0)
     return price
@@ -151,6 +171,16 @@ def test_the_liquidation_price_is_exact_for_random_accounts():
         for pocket in crowds(f"price {block}", 20):
             found += judge(pocket, by_engine=block % 4 == 0) is not None
     assert found > 1_500
+
+
+def test_the_liquidation_price_of_inverse_contracts_is_exact_for_random_accounts(monkeypatch):
+    for name, price in TYPICAL_PRICES.items():
+        monkeypatch.setitem(world.PRICES, name, to_e8(price))
+    found = 0
+    for block in range(30):
+        for pocket in crowds(f"coin price {block}", 20, coins()):
+            found += judge(pocket, by_engine=block % 4 == 0) is not None and pocket.exchange.rules(pocket.symbol).is_inverse
+    assert found > 80
 
 
 @pytest.mark.full

@@ -1,6 +1,6 @@
 """Formulas of the reference model: docs/reference/formulas.md once more, in plain Python integers.
 
-Responsible for: F1–F10, F13 and F21 as pure functions. Must not: hold state, import the kernel.
+Responsible for: F1–F10, F13, F21 and F24 as pure functions. Must not: hold state, import the kernel.
 Python's integers do not overflow and `//` rounds down for either sign, so each line is the formula itself.
 """
 
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor
 
-from isocross.codes import FeeBasis, IsolatedFillBasis, Side
+from isocross.codes import ContractKind, FeeBasis, IsolatedFillBasis, Side
 from isocross.rulebook.model import Bracket, SymbolRules
 
 ONE = 10**8
@@ -29,25 +31,53 @@ def sign_of(side: int) -> int:
     return 1 if side == Side.BUY else -1
 
 
-# F1, F3, F4
+# F1 to F4, exact where nothing is rounded
 
 
-def value_down(quantity: int, price: int) -> int:
-    return floor_div(quantity * price, ONE)
+def is_inverse(rules: SymbolRules) -> bool:
+    return rules.contract_kind == ContractKind.INVERSE
 
 
-def value_up(quantity: int, price: int) -> int:
-    return ceil_div(quantity * price, ONE)
+def worth(rules: SymbolRules, lots: int, price: int) -> Fraction:
+    """What |lots| are worth at a price × 10^8, in units, unrounded."""
+    quantity = abs(lots) * rules.step_e8
+    if quantity == 0:
+        return Fraction(0)
+    return Fraction(quantity * ONE, price) if is_inverse(rules) else Fraction(quantity * price, ONE)
+
+
+def signed_worth(rules: SymbolRules, lots: int, price: int) -> Fraction:
+    """Of signed lots: a linear long and an inverse short own their value, the two others owe it."""
+    size = worth(rules, lots, price)
+    return size if (lots > 0) != is_inverse(rules) else -size
+
+
+def value_down(rules: SymbolRules, lots: int, price: int) -> int:
+    return floor(worth(rules, lots, price))
 
 
 def signed_value(rules: SymbolRules, lots: int, mark: int) -> int:
-    """What a position is worth at mark: a long rounded down, a short's debt rounded up."""
-    quantity = abs(lots) * rules.step_e8
-    return value_down(quantity, mark) if lots >= 0 else -value_up(quantity, mark)
+    """What a position is worth at mark: what it owns rounded down, what it owes rounded up."""
+    return floor(signed_worth(rules, lots, mark))
 
 
 def notional(rules: SymbolRules, lots: int, mark: int) -> int:
-    return value_up(abs(lots) * rules.step_e8, mark)
+    return ceil(worth(rules, lots, mark))
+
+
+def at_ticks(rules: SymbolRules, lots: int, ticks: int) -> Fraction:
+    return worth(rules, lots, ticks * rules.tick_e8)
+
+
+def match_value(rules: SymbolRules, lots: int, ticks: int, taker_side: int) -> int:
+    """F2: of an inverse contract, what is not whole is the taker's."""
+    value = at_ticks(rules, lots, ticks)
+    return ceil(value) if taker_side == Side.BUY else floor(value)
+
+
+def most_worth(rules: SymbolRules, lots: int) -> int:
+    """At the price where lots are worth most."""
+    return ceil(worth(rules, lots, rules.price_min_e8 if is_inverse(rules) else rules.price_max_e8))
 
 
 # F5
@@ -67,7 +97,7 @@ def maintenance_of(rules: SymbolRules, lots: int, mark: int) -> int:
 
 def cap_at_leverage(rules: SymbolRules, leverage: int) -> int:
     """Largest notional that may be opened at this leverage."""
-    return [bracket for bracket in rules.brackets if bracket.leverage_max >= leverage][-1].cap_e8
+    return ([0] + [bracket.cap_e8 for bracket in rules.brackets if bracket.leverage_max >= leverage])[-1]
 
 
 # F7
@@ -75,11 +105,8 @@ def cap_at_leverage(rules: SymbolRules, leverage: int) -> int:
 
 def open_loss_of(rules: SymbolRules, side: int, lots: int, price: int, mark: int) -> int:
     """What `lots` opened at `price` ticks lose against mark, never below zero."""
-    order_value = lots * price * rules.tick_value_e8
-    quantity = lots * rules.step_e8
-    if side == Side.BUY:
-        return max(0, order_value - value_down(quantity, mark))
-    return max(0, value_up(quantity, mark) - order_value)
+    signed = sign_of(side) * lots
+    return max(0, ceil(signed_worth(rules, signed, price * rules.tick_e8)) - signed_value(rules, signed, mark))
 
 
 def released_loss(open_loss: int, lots: int, rest: int) -> int:
@@ -137,10 +164,15 @@ def close_fill(lots: int, cost: int, wallet: int, closed: int, signed_trade: int
 
 def liquidation_limit(rules: SymbolRules, lots: int, cost: int, backing: int) -> int:
     """Worst tick at which closing everything leaves the balance ≥ 0; beyond the grid where no tick on it does."""
-    per_tick = abs(lots) * rules.tick_value_e8
-    if lots > 0:
-        return min(max(1, ceil_div(cost - backing, per_tick)), rules.price_max_ticks + 1)
-    return min(max(0, floor_div(backing - cost, per_tick)), rules.price_max_ticks)
+    lowest, highest = rules.price_min_ticks, rules.price_max_ticks
+    needed = cost - backing  # at least so much must the signed value be
+    if signed_worth(rules, lots, (highest if lots > 0 else lowest) * rules.tick_e8) < needed:
+        return highest + 1 if lots > 0 else 0
+    if signed_worth(rules, lots, (lowest if lots > 0 else highest) * rules.tick_e8) >= needed:
+        return lowest if lots > 0 else highest
+    lots_at_one_tick = at_ticks(rules, lots, 1)
+    exact = lots_at_one_tick / abs(needed) if is_inverse(rules) else abs(needed) / lots_at_one_tick
+    return ceil(exact) if lots > 0 else floor(exact)
 
 
 # F11
@@ -148,13 +180,12 @@ def liquidation_limit(rules: SymbolRules, lots: int, cost: int, backing: int) ->
 
 def funding_payment(rules: SymbolRules, lots: int, mark: int, rate: int) -> int:
     """Signed, what the position receives."""
-    quantity = abs(lots) * rules.step_e8
     pays = (rate > 0) == (lots > 0)
     if rate == 0:
         return 0
     if pays:
-        return -ceil_div(value_up(quantity, mark) * abs(rate), ONE)
-    return floor_div(value_down(quantity, mark) * abs(rate), ONE)
+        return -ceil_div(notional(rules, lots, mark) * abs(rate), ONE)
+    return floor_div(value_down(rules, lots, mark) * abs(rate), ONE)
 
 
 # F13
@@ -168,27 +199,40 @@ def part_of(total: int, start: int, end: int, whole: int) -> int:
 # F15–F17
 
 
-def fee_of(rules: SymbolRules, basis: int, lots: int, price: int, mark: int, rate: int) -> int:
-    if basis == FeeBasis.MARK_VALUE:
-        return ceil_div(notional(rules, lots, mark) * rate, ONE)
-    return ceil_div(lots * price * rules.tick_value_e8 * rate, ONE)
+def fee_of(rules: SymbolRules, basis: int, lots: int, value: int, mark: int, rate: int) -> int:
+    return ceil_div((notional(rules, lots, mark) if basis == FeeBasis.MARK_VALUE else value) * rate, ONE)
 
 
 def transfer_of(rules: SymbolRules, basis: int, side: int, lots: int, price: int, mark: int, leverage: int) -> int:
     if basis == IsolatedFillBasis.FILL:
-        return ceil_div(lots * price * rules.tick_value_e8, leverage)
+        return ceil_div(ceil(at_ticks(rules, lots, price)), leverage)
     return ceil_div(notional(rules, lots, mark), leverage) + open_loss_of(rules, side, lots, price, mark)
 
 
 # F21
 
 
-def adl_score(profit: int, wallet: int, maintenance: int, balance: int) -> int:
+def adl_score(profit: int, wallet: int, maintenance: int, balance: int, inverse: bool) -> int:
     if profit <= 0:
         return -1
-    percentage = floor_div(profit * ONE, max(ONE, wallet))
+    if inverse:
+        profit = min(profit, 2**49)
+    percentage = floor_div(profit * ONE, min(max(ONE // 1000 if inverse else ONE, wallet), 2**60))
     ratio = 0 if balance <= 0 else min(10**9, floor_div(maintenance * ONE, min(balance, 2**60)))
     return floor_div(percentage * ratio, ONE)
+
+
+# F24
+
+
+def leverage_score(profit: int, cost: int, size: int, balance: int) -> int:
+    if profit <= 0:
+        return -1
+    if balance <= 0:
+        return 0
+    profit_rate = min(10**12, floor_div(profit * ONE, max(1, abs(cost))))
+    leverage = min(10**11, floor_div(size * ONE, min(balance, 2**60)))
+    return floor_div(profit_rate * leverage, ONE)
 
 
 def most_lots(available: int, fits: Callable[[int], bool]) -> int:

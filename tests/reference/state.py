@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from isocross.codes import AdlRanking, EventKind, LiquidationLadder, MarginMode, Reason, Side
+from isocross.codes import EventKind, MarginMode, PositionMode, PositionSide, Reason, Side, SymbolStatus
 from isocross.kernel.schema import FUND_ACCOUNT, HOUSE_ACCOUNT, NO_ROW
 from isocross.rulebook.model import Rulebook, SymbolRules
 
 from .formulas import (
     ONE,
     ceil_div,
+    is_inverse,
     maintenance_of,
     notional,
     open_loss_of,
@@ -47,15 +48,27 @@ class Order:
     is_liquidation: bool = False
     trigger: int = 0
     is_close_position: bool = False
+    working_type: int = 0
+    time_in_force: int = 0  # of the limit order that a conditional releases
+    callback: int = 0  # of a trailing stop
+    extreme: int = 0  # best price it has seen; 0 before it is active
+    is_turned: bool = False
+    placed: int = 0  # counts up: when it began to rest or to sleep
+    client_id: int = 0
+    original: int = 0  # lots when it was placed or amended, what has filled included
+    expire: int = 0
+    is_protected: bool = False
+    is_held: bool = False
 
 
 @dataclass(eq=False)
 class Position:
-    """The row of (account, symbol, margin mode)."""
+    """The row of (account, symbol, margin mode, position side)."""
 
     account: int
     symbol: int
     mode: int
+    side: int = PositionSide.BOTH
     lots: int = 0
     cost: int = 0
     wallet: int = 0  # isolated
@@ -81,14 +94,16 @@ class Pocket:
 
 class State:
     def __init__(self, rulebook: Rulebook, symbols: list[str]) -> None:
-        assert rulebook.liquidation_ladder in (LiquidationLadder.ONE_ORDER, LiquidationLadder.ALL)
-        assert rulebook.adl_ranking == AdlRanking.PNL_TIMES_MARGIN_RATIO
         self.rulebook = rulebook
         self.symbols: list[SymbolRules] = [rulebook.symbols[name] for name in symbols]
         self.assets = list(rulebook.margin_assets)
         self.asset_of = [self.assets.index(rules.margin_asset) for rules in self.symbols]
+        self.status = [SymbolStatus.TRADING] * len(symbols)
+        self.own_fees: dict[int, tuple[int, int]] = {}  # account → maker, taker rate
         self.index = [0] * len(symbols)
         self.mark = [0] * len(symbols)
+        self.last = [0] * len(symbols)  # ticks
+        self.traded: dict[int, list[int]] = {}  # symbol → the prices of this command's fills not yet looked at for triggers
         self.time_ms = 0
         self.accounts: dict[int, bool] = {FUND_ACCOUNT: False, HOUSE_ACCOUNT: True}  # → is a house
         self.wallets: dict[tuple[int, int], int] = {}
@@ -96,15 +111,25 @@ class State:
         self.net_deposits = [0] * len(self.assets)
         self.leverages: dict[tuple[int, int], int] = {}
         self.modes: dict[tuple[int, int], int] = {}
-        self.positions: dict[tuple[int, int, int], Position] = {}  # by account, symbol, mode; in order of creation
+        self.position_modes: dict[int, int] = {}
+        self.positions: dict[tuple[int, int, int, int], Position] = {}  # by account, symbol, mode, side; in order of creation
         self.rows_of_account: dict[int, list[Position]] = {}
         self.rows_of_symbol: list[list[Position]] = [[] for _ in symbols]
         self.orders: dict[int, Order] = {}
         # per symbol and side: price in ticks → its orders, oldest first
         self.books: list[tuple[dict[int, list[Order]], dict[int, list[Order]]]] = [({}, {}) for _ in symbols]
+        self.countdowns: dict[tuple[int, int], int] = {}  # account and symbol → when their orders are cancelled
+        self.sampled = [0] * len(symbols)  # up to when samples were taken
+        self.premiums: list[list[int]] = [[] for _ in symbols]  # since the last settlement
+        self.bases: list[list[int]] = [[] for _ in symbols]
+        self.settled_rate = [0] * len(symbols)
+        self.is_mark_computed = [False] * len(symbols)
         self.pool_called: set[tuple[int, int]] = set()
         self.touched: dict[int, None] = {}  # accounts to judge
+        self.waiting: set[Pocket] = set()  # due, until the next prices or clock command
+        self.whole_orders_until: dict[int, int] = {}  # account → time until which its liquidation orders are whole
         self.events: list[Event] = []
+        self.placed = 0
         self.branches: dict[str, int] = {}  # how often a rare branch was taken
 
     # Settings and rows
@@ -117,22 +142,50 @@ class State:
         return account == FUND_ACCOUNT or self.is_house(account)
 
     def leverage(self, account: int, symbol: int) -> int:
-        return self.leverages.get((account, symbol), self.rulebook.default_leverage)
+        default = min(self.rulebook.default_leverage, self.symbols[symbol].brackets[0].leverage_max)
+        return self.leverages.get((account, symbol), default)
+
+    def keep_leverage(self, account: int, symbol: int) -> None:
+        """What an account begins with in a symbol is its own from then on, whatever becomes of the brackets."""
+        self.leverages.setdefault((account, symbol), self.leverage(account, symbol))
 
     def mode(self, account: int, symbol: int) -> int:
         default = MarginMode.CROSS if self.is_free(account) else self.rulebook.default_margin_mode
         return self.modes.get((account, symbol), default)
 
-    def peek(self, account: int, symbol: int) -> Position:
+    def fee_rate(self, account: int, symbol: int, is_maker: bool) -> int:
+        """What the account pays in a symbol: its own rate where it has some."""
+        rules = self.symbols[symbol]
+        maker, taker = self.own_fees.get(account, (rules.maker_fee_rate_e8, rules.taker_fee_rate_e8))
+        return maker if is_maker else taker
+
+    def is_hedged(self, account: int) -> bool:
+        return self.position_modes.get(account) == PositionMode.HEDGE
+
+    def sides(self, account: int) -> list[int]:
+        """The position sides that an account's orders may name."""
+        return [PositionSide.LONG, PositionSide.SHORT] if self.is_hedged(account) else [PositionSide.BOTH]
+
+    @staticmethod
+    def closes_a_leg(position_side: int, side: int) -> bool:
+        """Whether an order of a hedge's side closes it: the long is sold, the short bought back."""
+        return (position_side, side) in ((PositionSide.LONG, Side.SELL), (PositionSide.SHORT, Side.BUY))
+
+    def peek(self, account: int, symbol: int, side: int = PositionSide.BOTH) -> Position:
         """The position row of the current mode; an empty one outside the tables if it was never needed."""
         mode = self.mode(account, symbol)
-        return self.positions.get((account, symbol, mode)) or Position(account, symbol, mode)
+        return self.positions.get((account, symbol, mode, side)) or Position(account, symbol, mode, side)
 
-    def row(self, account: int, symbol: int) -> Position:
+    def legs(self, account: int, symbol: int) -> list[Position]:
+        """What the account has or would have in a symbol: one row, or a long and a short one."""
+        return [self.peek(account, symbol, side) for side in self.sides(account)]
+
+    def row(self, account: int, symbol: int, side: int = PositionSide.BOTH) -> Position:
         """The same, created if needed."""
-        position = self.peek(account, symbol)
-        if (account, symbol, position.mode) not in self.positions:
-            self.positions[account, symbol, position.mode] = position
+        position = self.peek(account, symbol, side)
+        self.keep_leverage(account, symbol)
+        if (account, symbol, position.mode, side) not in self.positions:
+            self.positions[account, symbol, position.mode, side] = position
             self.rows_of_account.setdefault(account, []).append(position)
             self.rows_of_symbol[symbol].append(position)
         return position
@@ -151,12 +204,18 @@ class State:
 
     # Events
 
-    def emit(self, kind: EventKind, **fields: int) -> None:
+    def emit(self, kind: EventKind, **fields: int) -> dict[str, int]:
         event = {"kind": int(kind)}
+        self.events.append(event)
+        self.add_to(event, **fields)
+        return event
+
+    @staticmethod
+    def add_to(event: dict[str, int], **fields: int) -> None:
+        """Fields of an event; those at their default are left out."""
         for name, value in fields.items():
             if value != (NO_ROW if name in NO_ROW_FIELDS else 0):
                 event[name] = int(value)
-        self.events.append(event)
 
     def branch(self, name: str) -> None:
         self.branches[name] = self.branches.get(name, 0) + 1
@@ -178,14 +237,14 @@ class State:
 
     def emit_position(self, row: Position) -> None:
         self.emit(
-            EventKind.POSITION, account=row.account, symbol=row.symbol, margin_mode=row.mode, lots=row.lots,
+            EventKind.POSITION, account=row.account, symbol=row.symbol, margin_mode=row.mode, position_side=row.side, lots=row.lots,
             value_e8=row.cost, balance_e8=row.wallet,
         )
 
     def emit_moved(self, row: Position, amount: int, reason: Reason) -> None:
         if amount != 0:
             self.emit(
-                EventKind.MARGIN_MOVED, account=row.account, symbol=row.symbol, code=reason, amount_e8=amount,
+                EventKind.MARGIN_MOVED, account=row.account, symbol=row.symbol, position_side=row.side, code=reason, amount_e8=amount,
                 balance_e8=row.wallet,
             )
 
@@ -204,6 +263,10 @@ class State:
         """R of F6, with an order that is not there yet."""
         bids = self.open_lots(row, Side.BUY) + extra_bids
         asks = self.open_lots(row, Side.SELL) + extra_asks
+        if row.side == PositionSide.LONG:
+            return row.lots + bids
+        if row.side == PositionSide.SHORT:
+            return asks - row.lots
         return max(abs(row.lots + bids), abs(row.lots - asks))
 
     def initial_margin(self, row: Position, side: int = 0, lots: int = 0, loss: int = 0, leverage: int = 0) -> int:
@@ -245,9 +308,9 @@ class State:
         return Pocket(row.account, self.asset_of[row.symbol], row if row.is_isolated else None)
 
     def pocket_rows(self, pocket: Pocket) -> list[Position]:
-        """Its positions with lots, in order of symbol."""
+        """Its positions with lots, in order of symbol and side."""
         rows = [pocket.position] if pocket.position else self.cross_rows(pocket.account, pocket.asset)
-        return sorted((row for row in rows if row.lots), key=lambda row: row.symbol)
+        return sorted((row for row in rows if row.lots), key=lambda row: (row.symbol, row.side))
 
     def balance(self, pocket: Pocket) -> int:
         if pocket.position:
@@ -291,55 +354,65 @@ class State:
 
     # Queries and laws
 
-    def margin(self, account: int, asset: int, symbol: int = NO_ROW) -> dict[str, int]:
+    def margin(self, account: int, asset: int, symbol: int = NO_ROW, side: int = PositionSide.BOTH) -> dict[str, int]:
         """Balance and maintenance of the cross pool of `asset`, or of the isolated position in `symbol`."""
-        row = self.positions.get((account, symbol, MarginMode.ISOLATED)) if symbol != NO_ROW else None
+        row = self.positions.get((account, symbol, MarginMode.ISOLATED, side)) if symbol != NO_ROW else None
         pocket = Pocket(account, asset, row)
         return {"balance_e8": self.balance(pocket), "maintenance_e8": self.maintenance(pocket)}
 
-    def liquidation_price(self, account: int, symbol: int) -> int | None:
-        """F12: the first mark from the current one, against the position, at which its pocket is due. None up to price_max."""
-        row, rules = self.peek(account, symbol), self.symbols[symbol]
+    def liquidation_price(self, account: int, symbol: int, side: int = PositionSide.BOTH) -> int | None:
+        """F12: the first mark from the current one, against the position, at which its pocket is due. None up to price_max.
+
+        Of a hedge in a pool: the first on the leg's own bad side; where rounding alone decides, a few units further.
+        """
+        row, rules = self.peek(account, symbol, side), self.symbols[symbol]
         if row.lots == 0:
             return None
         pocket, mark = self.pocket_of(row), self.mark[symbol]
-        others = self.balance(pocket) - self.profit(row)
-        others_maintenance = self.maintenance(pocket) - self.row_maintenance(row)
+        moving = [row] if row.is_isolated else [one for one in self.pocket_rows(pocket) if one.symbol == symbol]
+        others = self.balance(pocket) - sum(self.profit(one) for one in moving)
+        others_maintenance = self.maintenance(pocket) - sum(self.row_maintenance(one) for one in moving)
 
         def slack(price: int) -> int:
-            profit = signed_value(rules, row.lots, price) - row.cost
-            return others + profit - others_maintenance - maintenance_of(rules, row.lots, price)
+            profit = sum(signed_value(rules, one.lots, price) - one.cost for one in moving)
+            return others + profit - others_maintenance - sum(maintenance_of(rules, one.lots, price) for one in moving)
 
         if slack(mark) <= 0:
             return mark
         step = -1 if row.lots > 0 else 1
-        last = 1 if row.lots > 0 else rules.price_max_e8
-        if (last - mark) * step <= 0 or slack(last) > 4:
+        last = rules.price_min_e8 if row.lots > 0 else rules.price_max_e8
+        thin = 0 if is_inverse(rules) else 4 * len(moving)
+        if (last - mark) * step <= 0 or slack(last) > thin:
             return None  # a slack of 1 … 4 may still meet rounding on the way: walked below
         # Slack falls against the position but for rounding of up to 3 units: halve to where it is 4, walk from there.
         near, far = mark, last
         while abs(far - near) > 1:
             middle = (near + far) // 2
-            if slack(middle) > 4:
+            if slack(middle) > thin:
                 near = middle
             else:
                 far = middle
+        if is_inverse(rules):
+            return far  # a unit of coin is many units of price: nobody walks there
         price = near
-        for _ in range(200_000):
+        for _ in range(200_000 if len(moving) == 1 else 1_000):
             if slack(price) <= 0:
                 return price
             if price == last:
                 return None
             price += step
-        return None
+        return None if len(moving) == 1 else price
 
-    def bankruptcy_price(self, account: int, symbol: int) -> int | None:
+    def bankruptcy_price(self, account: int, symbol: int, side: int = PositionSide.BOTH) -> int | None:
         """F10: the first mark unit against the position at which backing + uPnL ≤ 0, from the real line; for aiming."""
-        row, rules = self.peek(account, symbol), self.symbols[symbol]
+        row, rules = self.peek(account, symbol, side), self.symbols[symbol]
         if row.lots == 0:
             return None
         backing = self.balance(self.pocket_of(row)) - self.profit(row)
         quantity = abs(row.lots) * rules.step_e8
+        if is_inverse(rules):
+            at = abs(backing - row.cost)
+            return None if (backing - row.cost) * row.lots <= 0 else quantity * ONE // at
         if row.lots > 0:
             return (row.cost - backing) * ONE // quantity
         return ceil_div((backing - row.cost) * ONE, quantity)
@@ -362,6 +435,7 @@ class State:
                 assert row.wallet == 0, f"flat, with an isolated wallet: {row}"
             if not row.is_isolated:
                 assert row.wallet == 0
+            assert row.side == PositionSide.BOTH or row.lots * (1 if row.side == PositionSide.LONG else -1) >= 0
             for order in row.orders:
                 assert order.is_resting
                 assert order.lots > 0
@@ -372,7 +446,8 @@ class State:
                 continue
             for asset in range(len(self.assets)):
                 pockets = [Pocket(account, asset)] + [Pocket(account, asset, row) for row in self.isolated_rows(account, asset)]
-                assert not any(self.is_due(pocket) for pocket in pockets), "nothing due is left"
+                due = [pocket for pocket in pockets if self.is_due(pocket) and pocket not in self.waiting]
+                assert not due, "nothing due is left, but for what waits"
                 rows = self.pocket_rows(pockets[0])
                 floor = 0 if not rows else -self.pool_profit(account, asset)
                 assert self.wallet(account, asset) >= min(0, floor), "signed wallet rule"

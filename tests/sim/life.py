@@ -12,7 +12,7 @@ from pathlib import Path
 
 from isocross.errors import ExchangeError
 from isocross.exchange import Exchange
-from tests import world
+from tests import invariants, world
 from tests.strategies import Life
 
 Problem = str
@@ -24,8 +24,8 @@ def step(exchange: Exchange, command: world.Command) -> Problem | None:
     before = {name: exchange.table(name).copy() for name in ("wallets", "positions")}
     try:
         result = world.submit(exchange, command)
-        world.check(exchange)
-        world.check_events(exchange, before, result.events)
+        invariants.check(exchange)
+        invariants.check_events(exchange, before, result.events)
     except (AssertionError, ExchangeError, ArithmeticError) as problem:
         return f"{type(problem).__name__}: {problem}"
     return None
@@ -57,7 +57,7 @@ def preview(exchange: Exchange, command: world.Command) -> Problem | None:
     try:
         with exchange.previewing():
             world.submit(exchange, command)
-        world.assert_same_rows(before, exchange.used_bytes())
+        invariants.assert_same_rows(before, exchange.used_bytes())
     except (AssertionError, ExchangeError, ArithmeticError) as problem:
         return f"preview: {type(problem).__name__}: {problem}"
     return None

@@ -1,12 +1,9 @@
 """Real crashes through the engine: ledgers that conserve, wallets that are their events, losses within what moved in.
 
-Needs the folder of recorded candles named by ISOCROSS_DATA (default: ../shared/data beside the repository).
+Needs the folder of recorded candles (tests/recorded.py).
 """
 
 from __future__ import annotations
-
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,15 +12,10 @@ from isocross.codes import EventKind, Reason
 from isocross.errors import MarketDataError
 from isocross.policy.compare import compare
 from isocross.policy.replay import TRADER
+from tests.recorded import MARKET, WHY_NOT
 
-ROOT = Path(__file__).resolve().parents[2]
-DATA = Path(os.environ.get("ISOCROSS_DATA", ROOT.parent / "shared" / "data"))
-FOLDER = DATA / "market" if (DATA / "market").is_dir() else DATA
-
-if not FOLDER.is_dir():
-    pytest.skip(
-        f"no market data in {FOLDER}: name the folder of recorded candles in ISOCROSS_DATA", allow_module_level=True
-    )
+if not MARKET.is_dir():
+    pytest.skip(WHY_NOT, allow_module_level=True)
 
 CASES = {
     "2025-10-10 BTC": dict(symbol="BTCUSDT", start="2025-10-10", end="2025-10-11", leverage=10, margin=1_000),
@@ -54,7 +46,7 @@ CASES = {
 @pytest.fixture(scope="module", params=list(CASES))
 def case(request):
     told = dict(CASES[request.param])
-    return request.param, compare(history=FOLDER, wallet=10_000, stretches=50, **told)
+    return request.param, compare(history=MARKET, wallet=10_000, stretches=50, **told)
 
 
 def rows_of(mode, kind):
@@ -128,7 +120,7 @@ def test_mark_is_said_to_be_derived(case):
 
 def test_what_the_crashes_did():
     told = {name: CASES[name] for name in ("2025-10-10 BTC", "2020-03-12 BTC")}
-    results = {name: compare(history=FOLDER, stretches=10, **one) for name, one in told.items()}
+    results = {name: compare(history=MARKET, stretches=10, **one) for name, one in told.items()}
     assert results["2025-10-10 BTC"]["isolated"].ending == "liquidated"
     assert results["2025-10-10 BTC"]["cross"].ending == "end_of_history"
     assert results["2020-03-12 BTC"]["isolated"].ending == "liquidated"
@@ -136,6 +128,6 @@ def test_what_the_crashes_did():
 
 def test_a_missing_contract_and_an_empty_window():
     with pytest.raises(MarketDataError, match="no last-price bar in the window"):
-        compare("BTCUSDT", history=FOLDER, start="2010-01-01", end="2010-01-02")
+        compare("BTCUSDT", history=MARKET, start="2010-01-01", end="2010-01-02")
     with pytest.raises(MarketDataError, match="SOLUSDT"):
-        compare("SOLUSDT", history=FOLDER)
+        compare("SOLUSDT", history=MARKET)

@@ -100,6 +100,24 @@ def test_demo_ledgers(demo):
         assert_loss_cap(result, result["isolated"])
 
 
+def test_every_liquidation_of_the_demo_has_a_receipt(demo):
+    for result in demo:
+        for mode in result.modes:
+            receipts = mode.receipts
+            assert len(receipts) == len(mode.liquidations)
+            for receipt, told in zip(receipts, mode.liquidations, strict=True):
+                assert (receipt.balance_e8, receipt.maintenance_e8) == (told.balance_e8, told.maintenance_e8)
+                assert (receipt.fee_e8, receipt.step, receipt.gap_e8) == (told.fee_e8, told.step, 0)
+                assert sum(order.filled_lots for order in receipt.orders) == told.book_lots
+                (path,) = receipt.story.marks
+                assert path.mark_e8[-1] == told.mark_e8
+                looked = [look.mark_e8 for look in mode.looks if look.time_ms <= told.time_ms]
+                assert min(path.mark_e8) <= min(looked)
+                assert max(path.mark_e8) >= max(looked[1:])
+                with pytest.raises(InputError, match="is not of this history"):
+                    receipt.what_would_have_saved_you()
+
+
 def test_result_is_what_a_ladder_at_every_step_gives(demo):
     """The replay sends a ladder only where somebody trades; here it is sent before every price, one command at a time."""
     for result, name in zip(demo, "AB", strict=True):

@@ -24,6 +24,12 @@ def test_the_import_takes_no_time() -> None:
     assert min(float(_answer(code)) for _ in range(3)) <= SECONDS_MAX
 
 
+def test_the_import_loads_hardly_anything_beside_itself() -> None:
+    code = "import sys; before = set(sys.modules); import isocross; print(*sorted(set(sys.modules) - before))"
+    small = {"__future__", "importlib", "importlib._bootstrap", "importlib._bootstrap_external", "warnings", "isocross"}
+    assert set(_answer(code).split()) <= small
+
+
 def test_the_import_loads_nothing_heavy() -> None:
     code = f"import sys, json, isocross; print(json.dumps([n for n in {HEAVY} if n in sys.modules]))"
     assert json.loads(_answer(code)) == []

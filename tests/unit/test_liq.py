@@ -257,7 +257,7 @@ def test_a_pool_without_anything_has_no_bankruptcy_price():
 
 def test_modes():
     both = ask(qty=1, entry=60_000, wallet=10_000)
-    assert [column.mode for column in both.columns] == [MarginMode.ISOLATED, MarginMode.CROSS]
+    assert [column.mode for column in both.modes] == [MarginMode.ISOLATED, MarginMode.CROSS]
     only = ask(qty=1, entry=60_000, wallet=10_000, mode="cross")
     assert only.isolated is None
     assert only.cross == both.cross

@@ -50,6 +50,8 @@ REFUSED = [
         "leverage: 125 is above 100, the most for a notional of 60000 (bracket",
     ),
     ({"leverage": 101, "qty": "0.834"}, LeverageError, "bracket 50000 … 600000 of BTCUSDT"),
+    ({"position": ["ETHUSDT long 900 @ 3000 100x"]}, LeverageError, "position leverage: 100 is above 75, the most for"),
+    ({"position": ["ETHUSDT long 5000 @ 3000"]}, AmountError, "position qty: a notional of 15000000 is out of range"),
     ({"wallet": -1}, AmountError, "wallet: -1 is not above 0"),
     ({"wallet": "1e11"}, AmountError, "wallet: 1e11 is out of range"),
     ({"wallet": "0.000000001"}, AmountError, "wallet: 0.000000001 is not a multiple of 0.00000001"),

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from isocross.codes import IsolatedFillBasis, MarginMode
+from isocross.codes import CommandKind, IsolatedFillBasis, MarginMode, Refusal
 from isocross.errors import InputError
+from isocross.exchange import Exchange
 from isocross.policy.liq import liq
 from isocross.policy.sizing import OrderTerms, lots_for_margin, max_open_lots, order_cost
 from isocross.units import to_e8
@@ -75,8 +76,8 @@ def test_max_open_isolated_is_held_by_its_own_limit():
     ("leverage", "lots"),
     [
         (125, 833),  # 49,980; 50,040 lies in the bracket of 100x
-        (100, 9_999),  # 599,940; 600,000 is the floor of the next
-        (75, 49_999),
+        (100, 10_000),  # 600,000, the cap itself, as in the engine
+        (75, 50_000),
         (50, 95_923),  # no bracket but the wallet: 12,000,000 would be the cap, 120,000 of margin is there
     ],
 )
@@ -85,8 +86,26 @@ def test_max_open_stops_at_the_bracket_that_allows_the_leverage(leverage, lots):
         assert max_open_lots(terms(leverage=leverage), mode, to_e8("117985.29")) == lots
 
 
-def test_max_open_stays_below_the_symbols_largest_notional():
-    assert max_open_lots(terms(leverage=1), MarginMode.CROSS, to_e8("1_000_000_000")) == 199_999
+def test_max_open_reaches_the_symbols_largest_notional():
+    assert max_open_lots(terms(leverage=1), MarginMode.CROSS, to_e8("1_000_000_000")) == 200_000
+
+
+@pytest.mark.parametrize("leverage", [125, 100, 75, 50, 1])
+def test_the_largest_notional_of_a_leverage_is_the_engines(leverage):
+    asked = terms(price="60000" if leverage < 125 else "50000", leverage=leverage)
+    most = max_open_lots(asked, MarginMode.CROSS, 10**16)
+    exchange = Exchange(BOOK, ["BTCUSDT"], compiled=False)
+    exchange.submit(CommandKind.PRICES, records=[{"symbol": 0, "index_e8": asked.mark_e8}])
+    exchange.submit(CommandKind.CREATE_ACCOUNT, account=2)
+    exchange.submit(CommandKind.DEPOSIT, account=2, asset=0, amount_e8=10**16)
+    exchange.submit(CommandKind.SET_LEVERAGE, account=2, symbol=0, leverage=leverage)
+    answers = [
+        exchange.preview(
+            CommandKind.PLACE_ORDER, account=2, symbol=0, side=0, order_type=0, price_ticks=asked.price_ticks, lots=lots
+        ).refusal
+        for lots in (most, most + 1)
+    ]
+    assert answers == [Refusal.NONE, Refusal.BRACKET_EXCEEDED]
 
 
 def test_max_open_stays_within_the_engines_bounds():
@@ -121,8 +140,8 @@ def test_any_size_fits_and_one_lot_more_does_not():
 def _is_accepted(case, mode, available_e8, lots):
     """Design §5.4 and §5.5 read aloud, for a wallet with nothing else in it."""
     cost = order_cost(case, lots)
-    row = [one for one in case.rules.brackets if one.floor_e8 <= cost.notional_e8][-1]
-    accepted = case.leverage <= row.leverage_max and cost.notional_e8 < case.rules.brackets[-1].cap_e8
+    allowing = [one for one in case.rules.brackets if one.leverage_max >= case.leverage]
+    accepted = bool(allowing) and cost.notional_e8 <= allowing[-1].cap_e8
     accepted = accepted and cost.initial_margin_e8 + cost.open_loss_e8 + cost.fee_e8 <= available_e8
     if mode is MarginMode.ISOLATED:
         accepted = accepted and cost.transfer_e8 + cost.fee_e8 <= available_e8

@@ -1,15 +1,13 @@
 """Real files: every candle and funding file of the data folder is read to the unit, and its gaps are those told.
 
-The folder is named by ISOCROSS_DATA (default ../shared/data); without it these tests are skipped and say so.
+Without the folder (tests/recorded.py) these tests are skipped and say so.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -19,14 +17,11 @@ from isocross.errors import MarketDataError
 from isocross.market.candles import read_bars
 from isocross.market.funding import read_funding
 from isocross.market.history import History
+from tests.recorded import MARKET, needs_market
 
-DATA = Path(os.environ.get("ISOCROSS_DATA", "../shared/data"))
-MARKET = DATA / "market"
 HOUR = 3_600_000
 
-pytestmark = pytest.mark.skipif(
-    not MARKET.is_dir(), reason=f"no market data: set ISOCROSS_DATA to a folder that holds market/ (looked in {DATA})"
-)
+pytestmark = needs_market
 
 CANDLES = sorted(path.name for path in MARKET.glob("*-last*.parquet") if not path.name.startswith("bitmex")) + sorted(
     path.name for path in MARKET.glob("*-mark*.parquet")

@@ -328,6 +328,19 @@ def test_bars_that_do_not_move_prove_nothing():
     refuse_copied_mark(bars_of(flat, "mark"), bars_of(flat, "last"))
 
 
+def test_volume_goes_where_its_bars_go(tmp_path):
+    path = tmp_path / "prices.csv"
+    path.write_text(csv_text())
+    bars = read_bars(path)
+    told = [float(row[4]) for row in ROWS]
+    assert bars.volume.tolist() == told
+    assert bars.within(bars.start_ms + bars.interval_ms, bars.end_ms).volume.tolist() == told[1:]
+    pairs = bars.aggregated(2 * bars.interval_ms, bars.start_ms)
+    assert pairs.volume.tolist() == [told[place] + told[place + 1] for place in range(0, len(told) // 2 * 2, 2)]
+    path.write_text(csv_text(header="time,open,high,low,close,other"))
+    assert read_bars(path).volume is None
+
+
 def test_incomplete_bars_are_not_aggregated():
     bars = bars_of(WALK, "last")
     assert bars.within(START + HOUR, START + 7 * HOUR).aggregated(4 * HOUR, START) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -14,17 +15,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isocross import rulebook as rb
-from isocross.codes import AdlRanking, ContractKind, FeeBasis, LiquidationLadder, MarginMode, RemainderTo
+from isocross.codes import ContractKind, FeeBasis, LiquidationLadder, MarginMode, RemainderTo
 from isocross.errors import AmountError, RulebookError, UnknownSymbolError
 from isocross.kernel.margin import initial_margin_e8, maintenance_margin_e8
-from isocross.limits import NOTIONAL_MAX_E8, PRICE_MAX_E8
-from isocross.rulebook.columns import SYMBOL_COLUMNS, VENUE_COLUMNS
+from isocross.limits import NOTIONAL_MAX_E8, PRICE_MAX_E8, QUANTITY_MAX_E8
+from isocross.rulebook.columns import SCALED, SYMBOL_COLUMNS, VENUE_COLUMNS
 from isocross.units import to_e8
 
 BINANCE = rb.load("binance-usdm")
+SHIPPED = ["binance-coinm", "binance-usdm", "bitmex", "bybit-linear", "hyperliquid"]
 OPPOSITE_PATH = Path(__file__).parent.parent / "rulebooks" / "opposite.toml"
 OPPOSITE = rb.load(OPPOSITE_PATH)
-EVERY_SYMBOL = [*BINANCE.symbols.values(), *BINANCE.templates.values(), *OPPOSITE.symbols.values()]
+OTHERS = [rb.load(name) for name in SHIPPED[1:]]
+EVERY_SYMBOL = [
+    *(rules for book in (BINANCE, *OTHERS) for rules in (*book.symbols.values(), *book.templates.values())),
+    *OPPOSITE.symbols.values(),
+]
 
 
 def maintenance(rules: rb.SymbolRules, notional_e8: int) -> int:
@@ -85,13 +91,19 @@ def test_maintenance_of_btcusdt_by_bracket(notional, margin):
     assert maintenance(BINANCE.symbols["BTCUSDT"], to_e8(notional)) == to_e8(margin)
 
 
-def test_every_column_is_a_sourced_fact_or_a_decision_with_its_reason():
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_column_is_a_sourced_fact_or_a_decision_with_its_reason(name):
+    book = rb.load(name)
     for column in (*VENUE_COLUMNS, *SYMBOL_COLUMNS):
-        in_facts, is_decision = column in BINANCE.facts, column in BINANCE.decisions
+        in_facts, is_decision = column in book.facts, column in book.decisions
         assert in_facts != is_decision, column
-        assert not is_decision or BINANCE.decision_reasons[column], column
-    ids = {source.split(" ")[0] for source in BINANCE.sources}
-    assert set(BINANCE.facts.values()) == ids, "every source is used, every fact has one"
+        assert not is_decision or book.decision_reasons[column], column
+    ids = {source.split(" ")[0] for source in book.sources}
+    assert set(book.facts.values()) == ids, "every source is used, every fact has one"
+    assert rb.why_not_runnable(book) == []
+
+
+def test_a_symbol_has_facts_and_decisions_of_its_own():
     assert {"margin_call_ratio", "isolated_fill_basis", "cross_liquidation_order"} <= BINANCE.decisions
     assert "maker_fee_rate" in BINANCE.symbols["BTCUSDC"].decisions
     assert "maker_fee_rate" not in BINANCE.symbols["BTCUSDT"].decisions
@@ -147,9 +159,12 @@ def test_maintenance_at_a_floor_is_the_same_in_both_brackets(rules, data):
 
 @pytest.mark.parametrize("rules", EVERY_SYMBOL, ids=lambda rules: rules.symbol)
 def test_a_position_of_lots_max_stays_within_the_engines_bound(rules):
-    value = rules.step_e8 * rules.price_max_e8
-    assert rules.lots_max * value <= NOTIONAL_MAX_E8 * 10**8 < (rules.lots_max + 1) * value
-    assert rules.tick_e8 * rules.step_e8 % 10**8 == 0
+    most = rules.price_min_e8 if rules.is_inverse else rules.price_max_e8
+    assert rules.lot_value_max_e8 == rules.value_e8(1, most)
+    by_quantity = rules.lots_max == QUANTITY_MAX_E8 // rules.step_e8
+    assert rules.value_e8(rules.lots_max, most) <= NOTIONAL_MAX_E8
+    assert by_quantity or rules.value_e8(rules.lots_max + 1, most) > NOTIONAL_MAX_E8
+    assert rules.tick_value_e8 == rules.value_e8(1, rules.tick_e8)
     assert rules.tick_value_e8 >= 1
     assert rules.price_max_ticks * rules.tick_e8 == rules.price_max_e8
 
@@ -243,11 +258,11 @@ def test_with_symbols_adds_at_the_end_and_changes_the_hash():
 
 
 def test_opposite_differs_in_every_column_that_the_kernel_reads():
-    alike = {"adl_ranking"}  # one value of it runs in this version
     for column in VENUE_COLUMNS:
-        field = "margin_call_ratio_e8" if column == "margin_call_ratio" else column
-        assert (getattr(OPPOSITE, field) == getattr(BINANCE, field)) == (column in alike), column
+        field = f"{column}_e8" if column in SCALED else column
+        assert getattr(OPPOSITE, field) != getattr(BINANCE, field), column
     numbers = [item.name for item in fields(rb.SymbolRules) if item.name.endswith(("_e8", "_hours"))]
+    numbers.remove("price_min_e8")  # an inverse contract's alone
     for name in numbers:
         ours = {getattr(rules, name) for rules in BINANCE.symbols.values()}
         theirs = {getattr(rules, name) for rules in OPPOSITE.symbols.values()}
@@ -261,19 +276,52 @@ def test_opposite_differs_in_every_column_that_the_kernel_reads():
 
 
 def test_why_not_runnable_names_each_reason():
-    text = OPPOSITE_PATH.read_text(encoding="utf-8")
-    text = text.replace('liquidation_ladder = "ALL"', 'liquidation_ladder = "TIERS"')
-    text = text.replace('"PNL_TIMES_MARGIN_RATIO"', '"PRO_RATA"')
-    text = text.replace("[symbol.BBBUSD]\n", '[symbol.BBBUSD]\ncontract_kind = "INVERSE"\n')
-    book = rb.load_text(text, "changed.toml")
-    assert (book.liquidation_ladder, book.adl_ranking) == (LiquidationLadder.TIERS, AdlRanking.PRO_RATA)
-    assert book.symbols["BBBUSD"].contract_kind == ContractKind.INVERSE
-    assert rb.why_not_runnable(book) == [
-        "liquidation_ladder TIERS: this version runs ONE_ORDER and ALL",
-        "adl_ranking PRO_RATA: this version runs PNL_TIMES_MARGIN_RATIO",
-        "BBBUSD: contract_kind INVERSE: this version runs LINEAR",
-    ]
-    assert rb.why_not_runnable(replace(book, symbols={}))[0] == "it has no symbol"
+    assert rb.why_not_runnable(replace(OPPOSITE, symbols={})) == ["it has no symbol"]
+
+
+INVERSE_ROW = "[symbol.BBBUSD]\ncontract_kind = \"INVERSE\"\nprice_min = 50\n"
+
+
+def inverse(row: str = INVERSE_ROW, step: str = "10") -> rb.Rulebook:
+    """opposite.toml with one of its contracts turned into an inverse one."""
+    text = OPPOSITE_PATH.read_text(encoding="utf-8").replace("[symbol.BBBUSD]\n", row)
+    head, tail = text.split(row)
+    return rb.load_text(head + row + re.sub(r"^step = .*$", f"step = {step}", tail, count=1, flags=re.MULTILINE), "changed.toml")
+
+
+def test_an_inverse_contract_is_a_sum_of_quote_money():
+    book = inverse()
+    rules = book.symbols["BBBUSD"]
+    assert rules.contract_kind == ContractKind.INVERSE
+    assert rb.why_not_runnable(book) == []
+    assert (rules.quantity_asset, rules.quote_asset, OPPOSITE.symbols["BBBUSD"].quantity_asset) == ("USD", "USD", "BBB")
+    assert rules.tick_value_e8 * rules.tick_e8 == rules.step_e8 * 10**8, "of a lot at a price of one tick"
+    assert rules.lot_value_max_e8 * rules.price_min_e8 == rules.step_e8 * 10**8, "of a lot at the lowest price"
+    assert rules.lots_max * rules.lot_value_max_e8 <= 2**59 or rules.lots_max == 2**60 // rules.step_e8
+    assert rules.average_price_e8(rules.tick_value_e8, 1) == rules.tick_e8
+
+
+@pytest.mark.parametrize(
+    ("row", "step", "said"),
+    [
+        (INVERSE_ROW.replace("price_min = 50\n", ""), "10", "price_min"),
+        (INVERSE_ROW.replace("50", "0"), "10", "price_min = 0"),
+        (INVERSE_ROW.replace("50", "50.001"), "10", "a multiple of the tick"),
+        (INVERSE_ROW.replace("50", "75"), "10", "step ÷ price_min"),
+        (INVERSE_ROW.replace("50", "50_000"), "10", "at most price_max"),
+        (INVERSE_ROW, "0.00000007", "step ÷ price_min"),
+        (INVERSE_ROW, "10_000_000_000", "step ÷ tick of at most"),
+        (INVERSE_ROW.replace('contract_kind = "INVERSE"\n', ""), "0.5", "linear"),
+    ],
+)
+def test_an_inverse_contract_must_fit_the_engines_integers(row, step, said):
+    with pytest.raises(RulebookError, match=re.escape(said)):
+        inverse(row, step)
+
+
+@pytest.mark.parametrize("text", ["BTCUSD_PERP", "btcusd_perp", "BTCUSD", "BTC/USD:BTC"])
+def test_a_coin_margined_contract_has_the_names_that_people_use(text):
+    assert rb.symbol_rules(rb.load("binance-coinm"), text).unified == "BTC/USD:BTC"
 
 
 # ── names, hash, document ──────────────────────────────────────────────────────────────────────────────────────────
@@ -282,16 +330,16 @@ def test_why_not_runnable_names_each_reason():
 def test_names_and_the_users_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("ISOCROSS_HOME", str(tmp_path))
     assert rb.user_folder() == tmp_path / "rulebooks"
-    assert rb.names() == ["binance-usdm"]
+    assert rb.names() == SHIPPED
     (tmp_path / "rulebooks").mkdir()
     (tmp_path / "rulebooks" / "mine.toml").write_text(OPPOSITE_PATH.read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "rulebooks" / "binance-usdm.toml").write_text("not this one", encoding="utf-8")
-    assert rb.names() == ["binance-usdm", "mine"]
+    assert rb.names() == [*SHIPPED, "mine"]
     assert rb.load("mine").content_hash == OPPOSITE.content_hash
     assert rb.load("binance-usdm").content_hash == BINANCE.content_hash, "a shipped name means the shipped rulebook"
     assert rb.load(str(OPPOSITE_PATH)) == OPPOSITE
     for unknown in ("nope", "nope/nope", "Nope"):
-        with pytest.raises(RulebookError, match="expected one of binance-usdm, mine, or a path to a TOML file"):
+        with pytest.raises(RulebookError, match="expected one of binance-coinm, binance-usdm, bitmex, bybit-linear, hyperliquid, mine, or a path to a TOML file"):
             rb.load(unknown)
 
 
@@ -305,7 +353,7 @@ def test_the_hash_is_of_what_the_kernel_reads():
     assert rb.load_text(text.replace('[0, "5%", 8]', '[0, "5%", 9]'), "x").content_hash != OPPOSITE.content_hash
 
 
-@pytest.mark.parametrize("book", [BINANCE, OPPOSITE], ids=lambda book: book.name)
+@pytest.mark.parametrize("book", [BINANCE, *OTHERS, OPPOSITE], ids=lambda book: book.name)
 def test_a_rulebook_survives_as_plain_data(book):
     assert rb.from_document(json.loads(json.dumps(rb.to_document(book)))) == book
 

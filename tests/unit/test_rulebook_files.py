@@ -24,7 +24,7 @@ def line_of(text: str) -> int:
     [
         ("format = 1", "format = 2", "format = 1", "format = 2: expected a whole number in 1 … 1"),
         ('name = "opposite"', 'name = "Op posite"', "name =", "expected small letters"),
-        ('name = "opposite"', "", None, "name is missing: expected a text"),
+        ('name = "opposite"', "", "# A made-up", "name is missing: expected a text"),
         ("as_of = 2020-01-01", 'as_of = "soon"', "as_of", "as_of = 'soon': expected a date like 2024-10-24"),
         ('venue = "Opp', 'value = "Opp', "venue =", "expected a known key ('venue'?)"),
         ('"ISOLATED"', '"ISO"', "default_margin_mode", "[columns] default_margin_mode = 'ISO': expected one of CROSS, ISOLATED"),
@@ -63,8 +63,8 @@ def line_of(text: str) -> int:
         ("[decisions]", '[sources.x]\ndate = 2020-01-01\n[decisions]', "[decisions]", "[sources.x] text is missing: expected a text"),
         ("[symbol_defaults]", "[symbol_default]", "[symbol_defaults]", "expected a known key ('symbol_defaults'?)"),
         ("[columns]", "[[columns]]", "[columns]", "expected a table"),
-        ("tick = 0.5", "tick = = 0.5", None, "expected TOML: Invalid value (at line"),
-        ("tick = 0.5", "tick = 0.5\ntick = 1", None, "expected TOML: Cannot overwrite a value (at line"),
+        ("tick = 0.5", "tick = = 0.5", "tick = 0.5", "expected TOML: Invalid value (column 8)"),
+        ("tick = 0.5", "tick = 0.5\ntick = 1", "tick = 0.5", "expected TOML: Cannot overwrite a value (column 9)"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_its_line(old, new, where, said):
@@ -111,6 +111,120 @@ def test_bad_bracket_tables(rows, said):
         rb.load_text(GOOD.replace(BRACKETS, f"brackets = {rows}", 1), "bad.toml")
     assert said in str(error.value)
     assert f"bad.toml:{line_of(BRACKETS)}: [symbol.AAAUSD] brackets = " in str(error.value)
+
+
+SPREAD = 'brackets = [\n  [0, "1.1%", 40],\n  [30_000, "0.7%", 22],\n  [450_000, "4%", 9],\n]'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line_after", "said"),
+    [
+        ("", "", 2, "bracket 2 has rate 0.007: expected at least 0.011"),
+        ('"0.7%", 22', '"1.7%", 2.5', 2, '[30000, \'1.7%\', 2.5] (bracket 2): expected rows of'),
+        ('"0.7%", 22', "'x', 22", 2, "rate: 'x' is not a number"),
+        ('"0.7%", 22', "0.017, 22, 3", 2, "bracket 2 states the deduction 3: expected 180"),
+        ('"0.7%", 22', '"2%", 22', 0, None),
+        ('"0.7%", 22],\n  [450_000, "4%", 9', '"2%", 22],\n  [450_000, "4%", 23', 3, "bracket 3 has leverage 23"),
+        ('[0, "1.1%"', '[1, "1.1%"', 1, "bracket 1 begins at 1: expected 0"),
+    ],
+)
+def test_a_bracket_is_named_with_its_own_line(old, new, line_after, said):
+    text = GOOD.replace(BRACKETS, SPREAD.replace(old, new, 1) if old else SPREAD, 1)
+    book, faults = rb.examine(text, "bad.toml")
+    if said is None:
+        assert (faults, len(book.symbols["AAAUSD"].brackets)) == ((), 3)
+        return
+    assert [fault.line for fault in faults] == [line_of(BRACKETS) + line_after]
+    assert said in str(faults[0])
+
+
+def test_a_text_that_looks_like_a_key_is_not_taken_for_one():
+    trap = '[decisions]\ncross_liquidation_order = """\n[symbol.AAAUSD]\ntick = 1\n"""\n'
+    text = GOOD.replace("[decisions]", trap, 1).replace("tick = 0.5", "tick = 0", 1)
+    with pytest.raises(RulebookError) as error:
+        rb.load_text(text, "bad.toml")
+    assert (error.value.file, error.value.line) == ("bad.toml", line_of("tick = 0.5") + 5)
+    assert (error.value.thing, error.value.value, error.value.expected) == ("[symbol.AAAUSD] tick", "0", "a price above 0")
+
+
+# ── all faults of a file ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def changed(*pairs: tuple[str, str]) -> str:
+    text = GOOD
+    for old, new in pairs:
+        assert old in text
+        text = text.replace(old, new, 1)
+    return text
+
+
+def test_every_fault_is_found_in_order_of_its_line():
+    text = changed(
+        ('name = "opposite"', 'name = "Op posite"'),
+        ("as_of = 2020-01-01", "as_of = 7"),
+        ("default_leverage = 3", "default_leverage = 0"),
+        ("takeover_ratio", "takeover_ration"),
+        ("fee_basis = ", "fee_basis = 1 # "),
+        ("tick = 0.5", "tick = 0"),
+        ("step = 0.02", "step = -1"),
+        ('[30_000, "1.7%", 22]', '[30_000, "0.7%", 22]'),
+        ('base_asset = "BBB"', 'base_asset = ""'),
+        ("[decisions]", "[sources.x]\ntext = 'a'\n[decisions]"),
+    )
+    book, faults = rb.examine(text, "bad.toml")
+    assert book is None
+    assert [fault.thing for fault in faults] == [
+        "name", "as_of", "[columns] takeover_ratio", "[columns] default_leverage", "[columns] fee_basis",
+        "[columns] takeover_ration", "[sources.x] date", "[symbol.AAAUSD] tick", "[symbol.AAAUSD] step",
+        "[symbol.AAAUSD] brackets", "[symbol.BBBUSD] base_asset",
+    ]  # fmt: skip
+    lines = text.splitlines()
+    for fault in faults:
+        assert str(fault).startswith(f"bad.toml:{fault.line}: ")
+        key = str(fault.thing).split()[-1]
+        assert key in lines[fault.line - 1] or fault.value is None, str(fault)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        ([("leverage_max = 40", "leverage_max = 0")], ["leverage_max = 0"]),  # and no bracket is blamed for it
+        ([('margin_assets = ["USD"]', "margin_assets = 1")], ["margin_assets = 1"]),  # nor a contract
+        ([('maker_fee_rate = "0.07%"', "maker_fee_rate = 2")], ["maker_fee_rate = 2"]),  # once, not per contract
+        ([("tick = 0.5", "tick = 0"), ("price_max = 200_000", "price_max = 0")], ["tick = 0"]),  # the range needs a tick
+        ([("format = 1", "format = 9")], ["format = 9"]),
+        ([("[columns]", "[[columns]]")], ["expected a table"]),
+        ([("tick = 0.5", "tick = = 1")], ["expected TOML"]),
+        ([("[decisions]", '[template.t]\ntick = 0\n[decisions]'), ("[symbol.AAAUSD]", '[symbol.AAAUSD]\ntemplate = "t"')],
+         ["[template.t] brackets is missing"]),
+    ],
+)  # fmt: skip
+def test_one_fault_is_not_told_twice(pairs, said):
+    _, faults = rb.examine(changed(*pairs), "bad.toml")
+    told = [str(fault) for fault in faults]
+    if "template" in said[0]:  # a template has all columns of a contract: most are missing in this one
+        assert all("[template.t]" in text for text in told)
+        return
+    assert len(told) == len(said), told
+    assert all(part in text for part, text in zip(said, told, strict=True))
+
+
+def test_a_good_file_has_no_fault_and_is_what_load_gives():
+    book, faults = rb.examine(GOOD, "good.toml")
+    assert faults == ()
+    assert book == rb.load_text(GOOD, "good.toml")
+
+
+def test_a_fault_in_a_base_names_the_base(tmp_path):
+    folder = rb.user_folder(tmp_path)
+    folder.mkdir()
+    (folder / "lower.toml").write_text(changed(("tick = 0.5", "tick = 0")), encoding="utf-8")
+    upper = 'format = 1\nname = "upper"\nbase = "lower"\n[columns]\ndefault_leverage = 0\n'
+    _, faults = rb.examine(upper, "upper.toml", tmp_path)
+    assert [(Path(fault.file).name, fault.line) for fault in faults] == [
+        ("upper.toml", 5),
+        ("lower.toml", line_of("tick = 0.5")),
+    ]
 
 
 def test_an_absurd_cap_is_clamped_and_says_so():
@@ -198,7 +312,7 @@ def test_an_error_in_an_overlay_names_the_file_that_holds_it(tmp_path):
         RulebookError, match=r"mine\.toml:11: \[symbol\.BTCUSDT\].*notional_max|notional_max is missing"
     ):
         rb.load_text(OVERLAY.replace("notional_max = 1_000\n", "", 1), "mine.toml")
-    with pytest.raises(RulebookError, match="expected the name of a rulebook: one of binance-usdm"):
+    with pytest.raises(RulebookError, match="expected the name of a rulebook: one of binance-coinm, binance-usdm"):
         rb.load_text(OVERLAY.replace('"binance-usdm"', '"../x"', 1), "mine.toml", tmp_path)
     folder = rb.user_folder(tmp_path)
     folder.mkdir()
@@ -212,12 +326,22 @@ def test_an_error_in_an_overlay_names_the_file_that_holds_it(tmp_path):
         rb.load_text(leverage, "mine.toml")
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"x = " + b"[" * 3000, b"x = " + b"9" * 5000])
-def test_files_that_are_no_rulebook(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "1: format is missing: expected a whole number in 1 … 1"),
+        (b"format = 1\n\xff\xfe\x00", "2: byte 0xff: expected UTF-8 text"),
+        (b"format = 1\n\nx = " + b"[" * 3000, "3: expected TOML: too many arrays or tables inside one another"),
+        (b"format = 1\nx = " + b"9" * 5000, "2: expected TOML: a number has thousands of digits"),
+        (b"format = 1\nname = [\n1,\n\n", "3: expected TOML: "),
+    ],
+)
+def test_files_that_are_no_rulebook(tmp_path, content, said):
     path = tmp_path / "bad.toml"
     path.write_bytes(content)
-    with pytest.raises(RulebookError, match=r"bad\.toml: .*expected"):
+    with pytest.raises(RulebookError) as error:
         rb.load(path)
+    assert str(error.value).startswith(f"{path}:{said}")
     with pytest.raises(RulebookError, match="cannot be read"):
         rb.load(tmp_path / "absent.toml")
     with pytest.raises(RulebookError, match="cannot be read"):

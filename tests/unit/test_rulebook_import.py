@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from isocross.errors import RulebookError
 from isocross.kernel.margin import maintenance_margin_e8
 from isocross.limits import NOTIONAL_MAX_E8
 from isocross.units import to_e8
+from tests.recorded import DATA
 
-DATA = Path(os.environ.get("ISOCROSS_DATA", Path(__file__).parents[3] / "shared" / "data"))
 TIERS_JSON = DATA / "binance_leverage_tiers.json"
 TIERS_PARQUET = DATA / "market" / "binance-leverage-tiers-2024-10-24.parquet"
 needs_data = pytest.mark.skipif(
@@ -91,7 +90,7 @@ def test_a_contract_without_a_known_grid_gets_a_templates_and_says_so(tmp_path):
     assert rules.notes == ("price and quantity grid of template usdt-altcoin, not the venue's",)
     assert rb.regrid(rules, to_e8("0.0123")).brackets == rules.brackets
     assert report.lines()[0].startswith("read ")
-    assert rb.names(tmp_path) == ["binance-usdm", "foo"]
+    assert rb.names(tmp_path) == ["binance-coinm", "binance-usdm", "bitmex", "bybit-linear", "hyperliquid", "foo"]
 
 
 @pytest.mark.parametrize(
@@ -128,9 +127,34 @@ def test_what_cannot_be_represented_is_refused_and_the_rest_is_taken(tmp_path, m
     path = written(tmp_path, {"ETHUSDT": ETH_BINANCE, market: rows})
     report = rb.import_file(path, home=tmp_path)
     assert report.symbols == ("ETHUSDT",)
-    assert [name for name, _ in report.refused] == [market]
-    assert reason in report.refused[0][1]
-    assert any(line.startswith(f"refused   {market}: ") for line in report.lines())
+    assert [one.market for one in report.refused] == [market]
+    assert reason in report.refused[0].reason
+    assert report.refused[0].line == 1, "the file is one line"
+    assert any(line.startswith(f"refused   line 1: {market}: ") for line in report.lines())
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        ({"ETH/USDT:USDT": FOO_CCXT, "FOO/USDT:USDT": [ccxt_row(0, 5, 0.01, 50), ccxt_row(6, 9, 0.02, 20)]}, '"minNotional": 6'),
+        ({"ETH/USDT:USDT": FOO_CCXT, "FOO/EUR:EUR": FOO_CCXT}, '"FOO/EUR:EUR"'),
+        ({"updated": "now", "data": {"ETHUSDT": FOO_CCXT, "FOO/USDT:USDT": [ccxt_row(0, 5, "x", 50)]}}, '"x"'),
+        ([{"symbol": "ETHUSDT", "brackets": ETH_BINANCE}, {"symbol": "FOOUSDT", "brackets": [ccxt_row(0, 5, 2, 50)]}],
+         '"maintenanceMarginRate": 2'),
+        ([*({**row, "symbol": "ETH/USDT:USDT"} for row in FOO_CCXT), {**ccxt_row(0, 5, 0.01, 0), "symbol": "FOO/USDT:USDT"}],
+         '"maxLeverage": 0'),
+    ],
+)  # fmt: skip
+def test_a_refused_contract_is_named_with_the_line_of_its_row(tmp_path, data, line):
+    text = json.dumps(data, indent=2)
+    report = rb.import_file(written(tmp_path, text), home=tmp_path)
+    assert report.symbols == ("ETHUSDT",)
+    (refused,) = report.refused
+    lines = text.splitlines()
+    at = next(number for number, one in enumerate(lines, start=1) if line in one)
+    # A row begins at its brace, which stands a few lines above the value.
+    assert refused.line in range(at - 8, at + 1)
+    assert lines[refused.line - 1].strip() == "{" or line in lines[refused.line - 1]
 
 
 @pytest.mark.parametrize("cap", [9223372036854775807, "9223372036854775807", 9.223372036854775807e18, None])
@@ -153,7 +177,7 @@ def test_higher_leverage_and_another_margin_asset_widen_the_account_wide_columns
     ("content", "said"),
     [
         ("", "expected JSON or Parquet"),
-        ("{", "expected JSON or Parquet"),
+        ("{", "broken.json:1: Expecting property name enclosed in double quotes (column 2): expected JSON or Parquet"),
         ("\x00\x01", "expected JSON or Parquet"),
         ("[" * 100_000, "expected JSON or Parquet"),
         ("[]", "expected Binance's leverageBracket answer"),
@@ -162,8 +186,8 @@ def test_higher_leverage_and_another_margin_asset_widen_the_account_wide_columns
         ('{"code": -2015, "msg": "Invalid API-key"}', "expected Binance's leverageBracket answer"),
         ('[{"brackets": []}]', "'None': expected the name of a market with a list of brackets"),
         ('[{"symbol": "BTCUSDT", "brackets": 7}]', "'BTCUSDT': expected the name of a market"),
-        (json.dumps(FOO_CCXT), "expected each to name its market under 'symbol'"),
-        ('{"BTC/USDT:USDT": []}', "expected at least one usable bracket table: BTC/USDT:USDT: it has no list of brackets"),
+        (json.dumps(FOO_CCXT, indent=1), "broken.json:2: tiers of one market: expected each to name its market under 'symbol'"),
+        ('{"BTC/USDT:USDT": []}', "broken.json:1: BTC/USDT:USDT: it has no list of brackets: expected at least one usable bracket table"),
         ('{"BTC/USDT:USDT": [{"minNotional": 1e999999999}]}', "BTC/USDT:USDT: bracket 1: minNotional: "),
         ("PAR1 but not really", "expected a readable Parquet file"),
     ],
@@ -174,7 +198,7 @@ def test_files_that_cannot_be_understood(tmp_path, content, said):
         rb.import_file(path, home=tmp_path)
     assert said in str(error.value)
     assert str(error.value).startswith(str(path))
-    assert rb.names(tmp_path) == ["binance-usdm"], "nothing was written"
+    assert rb.names(tmp_path) == ["binance-coinm", "binance-usdm", "bitmex", "bybit-linear", "hyperliquid"], "nothing was written"
 
 
 def test_names_that_cannot_be_used(tmp_path):
@@ -216,8 +240,8 @@ def test_every_contract_of_the_tiers_file_is_read_or_refused_with_its_reason(imp
     markets = json.loads(TIERS_JSON.read_text(encoding="utf-8"))
     assert len(markets) == 349
     assert len(report.symbols) + len(report.refused) == 349
-    assert [market for market, _ in report.refused] == [market for market in markets if "-" in market]
-    assert all(reason.startswith("it delivers on a date") for _, reason in report.refused)
+    assert [one.market for one in report.refused] == [market for market in markets if "-" in market]
+    assert all(one.reason.startswith("it delivers on a date") for one in report.refused)
     assert len(book.symbols) == 345
     assert (len(report.own_grid), len(report.template_grid), report.bracket_count) == (12, 333, 2_773)
     assert [text.split(":")[0] for text in report.clamped] == ["BTCSTUSDT"]
@@ -266,5 +290,5 @@ def test_a_damaged_copy_of_the_parquet_file_is_an_error(tmp_path):
     for damaged in (whole[:1000], whole[:-20], whole[:5000] + bytes(200) + whole[5200:]):
         path = tmp_path / "damaged.parquet"
         path.write_bytes(damaged)
-        with pytest.raises(RulebookError, match=r"damaged\.parquet: expected"):
+        with pytest.raises(RulebookError, match=r"damaged\.parquet: .*: expected"):
             rb.import_file(path, home=tmp_path)

@@ -156,3 +156,17 @@ def test_no_text_does_more_than_an_error(text):
             assert isinstance(parse(text), int)
         except AmountError as error:
             assert str(error)
+
+
+@pytest.mark.parametrize(
+    ("time_ms", "text"),
+    [
+        (0, "1970-01-01 00:00 UTC"),
+        (-1, "-1 ms since 1970"),
+        (253_402_300_799_000, "9999-12-31 23:59:59 UTC"),
+        (253_402_300_800_000, "253402300800000 ms since 1970"),
+        (2**63 - 1, "9223372036854775807 ms since 1970"),
+    ],
+)
+def test_a_time_beyond_the_calendar_is_told_in_milliseconds(time_ms: int, text: str) -> None:
+    assert format_time(time_ms) == text

@@ -120,7 +120,7 @@ def quantities_of(positions: list[Fields]) -> dict[str, Fraction]:
     found: dict[str, Fraction] = {}
     for position in positions:
         if str(position["symbol"]) in found:
-            raise NotApplicable("two positions in one symbol (hedge mode): later feature")
+            raise NotApplicable("two positions of one symbol on one side")
         found[str(position["symbol"])] = number(position["qty"])
     return found
 

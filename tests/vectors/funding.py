@@ -1,7 +1,7 @@
 """Funding: what a position pays or receives when a real exchange settles.
 
 Responsible for: payments of one or several settlements. Must not: multiply quantity, mark and rate itself.
-How a rate comes about (premium, samples, clamps) is a later feature of the engine and named as such.
+The premium of a book is asked of the engine's own samples; averages by other weights than the engine's are named as such.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from isocross.codes import EventKind
+from isocross.codes import CommandKind, EventKind, Side
 from isocross.units import to_time_ms
 from tests.vectors.vector import NotApplicable, Vector, cannot, handles, number
-from tests.vectors.world import RICH, Market, World, money, sign_of
+from tests.vectors.world import HOUSE, RICH, Market, World, money, sign_of
 
-PREMIUM = "premium index, its samples and the funding rate made from them: later feature"
+PREMIUM = "another average of premium samples than the engine's (weights 1 … n, a clamp around the interest rate)"
+PPM_E8 = 100
 
 cannot(
     PREMIUM,
-    "premium_from_book",
     "funding_tick",
     "trim_sample_tails",
     "funding_rate_from_interest",
@@ -26,6 +26,30 @@ cannot(
     "funding_divergence_cap",
 )
 cannot("a rate spread over part of its period (cumulative index): here a settlement is one rate", "funding_index_delta")
+
+
+@handles("premium_from_book")
+def _premium(vector: Vector) -> dict[str, Any]:
+    """One sample of a book of the house's own orders; the engine counts in 10⁻⁸, the source in millionths, both toward zero."""
+    inputs = vector.inputs
+    inputs.only("bids", "asks", "impact_notional", "index_price", "cap_ppm")
+    index, impact = number(inputs["index_price"]), number(inputs["impact_notional"])
+    if impact <= 0:
+        raise NotApplicable("no impact notional of 0")
+    levels = [(side, number(row["price"]), number(row["qty"])) for side, name in ((Side.BUY, "bids"), (Side.SELL, "asks")) for row in inputs[name]]
+    prices = (index, *(price for _, price, _ in levels))
+    market = Market("X", prices, tuple(quantity for _, _, quantity in levels), price_max=20 * max(prices), impact=impact)
+    world = World([market])
+    world.marks({"X": index}, 5_000)
+    for side, price, quantity in levels:
+        world.place(HOUSE, "X", side, quantity, price)
+    world.submit(CommandKind.ADVANCE_CLOCK, time_ms=10_000)
+    row = world.exchange.table("pricing")[0]
+    assert int(row["premium_count"]) == 1
+    sample = int(row["premium_sum_e8"])
+    if abs(sample) > number(inputs["cap_ppm"]) * PPM_E8:
+        raise NotApplicable("no column for a cap on a premium sample")
+    return {"premium_ppm": Fraction(abs(sample) // PPM_E8 * (-1 if sample < 0 else 1))}
 
 
 class _Holder:

@@ -90,9 +90,6 @@ def _max_leverage(vector: Vector) -> dict[str, Any]:
         raise NotApplicable("leverage is a whole number here")
     if most < brackets[-1].leverage_max:
         raise NotApplicable("the last tier gives its leverage whatever the notional: here the notional is capped")
-    ends = [bracket.cap_e8 for bracket in brackets]
-    if most < brackets[0].leverage_max and stake_e8 * (most + 1) in ends:
-        raise NotApplicable("a notional equal to a floor belongs to the upper bracket here, not to the lower one")
     return {"error": None, "max_leverage": most}
 
 

@@ -16,6 +16,7 @@ from tests.vectors.prices import ENTRY_BASIS, INVERSE
 from tests.vectors.vector import Fields, Missing, NotApplicable, Vector, cannot, handles, number
 from tests.vectors.world import HOUSE, RICH, Market, World, money, side_of, sign_of
 
+BELOW_ZERO = Fraction(0)  # takeover ratio: what the book leaves is handed over only below a balance of zero
 TAKER_BESIDE = "a liquidator that takes a position over beside the book: no such role"
 COMMAND = "no command closes a liquidated position by hand, so none is refused for its size"
 SETTLEMENT = "final settlement of a market at the oracle price (delisting): later feature"
@@ -156,7 +157,7 @@ def _exhaust_fund(world: World) -> None:
     world.marks({"SINK": Fraction(1000)})
     victim = world.account(Fraction(2 * 10**6))
     world.open(victim, "SINK", Fraction(10**6), Fraction(1000))
-    world.marks({"SINK": Fraction(998)})
+    world.marks({"SINK": Fraction(998) - Fraction(1, 2 * 10**6)})  # half a unit short: no more than the fund can bear
     world.marks({"SINK": Fraction(1)})
     held = [one for one in world.exchange.positions(FUND_ACCOUNT) if one.symbol == "SINK"]
     assert held and held[0].margin_balance_e8 < -900 * 10**6 * 10**8
@@ -260,14 +261,16 @@ class _Pair:
     brings it down to its balance; it is sold afterwards at what is left of it.
     """
 
-    def __init__(self, liquidated: Fields, counterparty: Fields | None, markets: list[Fields], name: str) -> None:
+    def __init__(
+        self, liquidated: Fields, counterparty: Fields | None, markets: list[Fields], name: str, **columns: Any
+    ) -> None:
         held = quantities_of(list(liquidated["positions"]))
         if list(held) != [name]:
             raise NotApplicable("a pool of several positions is handed over whole, in shares of its maintenance")
         opposite = quantities_of(list(counterparty["positions"])) if counterparty is not None else {}
         self.holding = Holding(markets, [*held.values(), *opposite.values()])
         shift = Market("SHIFT", (SHIFT_FROM, SHIFT_TO), (Fraction(1),), price_max=2 * SHIFT_FROM)
-        self.world = world = World([*self.holding.rows, _sink(), shift])
+        self.world = world = World([*self.holding.rows, _sink(), shift], **columns)
         self.name = name
         _exhaust_fund(world)
         first = len(world.events)
@@ -391,10 +394,7 @@ def _trigger(vector: Vector) -> dict[str, Any]:
     names = list(quantities_of(list(inputs["positions"])))
     if len(names) != 1:
         raise NotApplicable("a pool of several positions is handed over whole, in shares of its maintenance")
-    pair = _Pair(inputs, None, list(inputs["markets"]), names[0])
-    started = pair.world.of_kind(pair.events, EventKind.LIQUIDATION_STARTED, pair.liquidated)
-    if started and started[0]["balance_e8"] >= 0:
-        raise NotApplicable("a due pool is handed over as soon as the book cannot close it, not only below zero")
+    pair = _Pair(inputs, None, list(inputs["markets"]), names[0], takeover_ratio=BELOW_ZERO)
     handed = pair.world.of_kind(pair.events, EventKind.TAKEOVER, pair.liquidated)
     return {"at_bankruptcy_price": bool(handed), "at_oracle_price": False}
 
@@ -407,11 +407,8 @@ def _takeover(vector: Vector) -> dict[str, Any]:
         raise NotApplicable("liquidated at a value ratio: " + TAKER_BESIDE)
     sides = [inputs["liquidated"], inputs["counterparty"]]
     held, other = (number(side["qty"]) for side in sides)
-    price = number(inputs["oracle_price"])
     if number(inputs["amount"]) < abs(held) or not held:
         raise NotApplicable("part of a position: a handover is of all its lots")
-    if number(sides[0]["margin"]) + held * price >= 0:
-        raise NotApplicable("a due pool is handed over as soon as the book cannot close it, not only below zero")
     if held * other < 0 and abs(other) < abs(held):
         raise NotApplicable("a counterparty smaller than the position: the rest goes on to others and the house")
     liquidated, counterparty = (
@@ -420,7 +417,7 @@ def _takeover(vector: Vector) -> dict[str, Any]:
     market = Fields(
         symbol="X", oracle_price=inputs["oracle_price"], imf=number(inputs["min_ratio"]) - 1, maintenance_fraction=1
     )
-    pair = _Pair(liquidated, counterparty, [market], "X")
+    pair = _Pair(liquidated, counterparty, [market], "X", takeover_ratio=BELOW_ZERO)
     pair.check_due()
     got: dict[str, Any] = {"allowed": bool(pair.taken)}
     if pair.taken:

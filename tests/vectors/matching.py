@@ -1,6 +1,6 @@
 """Matching: order book sequences sent to a real exchange, order by order.
 
-Responsible for: price-time priority, IOC, FOK, post-only, reduce-only, self-trade prevention, cancel.
+Responsible for: price-time priority, IOC, FOK, post-only, reduce-only, self-trade prevention, cancel, amend.
 Must not: match anything itself. Accounts are rich, so that margin never decides.
 """
 
@@ -12,19 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from isocross.codes import EventKind, Reason, Refusal, SelfTradePrevention, Side, TimeInForce
-from tests.vectors.vector import Fields, NotApplicable, Vector, cannot, handles, number
+from isocross.codes import CommandKind, EventKind, Reason, Refusal, SelfTradePrevention, Side, TimeInForce
+from tests.vectors.vector import Fields, NotApplicable, Vector, handles, number
 from tests.vectors.world import HOUSE, Market, Refused, World, side_of, sign_of
-
-cannot("amend: later feature", "amend_remaining")
 
 _PREVENTIONS = {
     "expire_maker": SelfTradePrevention.EXPIRE_MAKER,
     "expire_taker": SelfTradePrevention.EXPIRE_TAKER,
     "expire_both": SelfTradePrevention.EXPIRE_BOTH,
+    "none": SelfTradePrevention.NONE,
 }
 _UNSUPPORTED = {
-    "none": "trades with itself (self-trade prevention NONE): later feature",
     "decrement_and_cancel": "no self-trade rule that takes the common quantity off both (decrement and cancel)",
 }
 _TIFS = {"GTC": TimeInForce.GTC, "IOC": TimeInForce.IOC, "FOK": TimeInForce.FOK}
@@ -80,9 +78,7 @@ class _Book:
         """Every reason not to begin."""
         seen = set()
         for op in self.ops:
-            if op["op"] in ("reduce", "move"):
-                raise NotApplicable(f"order {op['op']} (amend): later feature")
-            if op["op"] not in ("place", "cancel"):
+            if op["op"] not in ("place", "cancel", "reduce", "move"):
                 raise NotApplicable(f"operation {op['op']!r} is unknown")
             op.only(
                 "op",
@@ -98,7 +94,7 @@ class _Book:
                 "type",
                 "budget",
             )
-            if op["op"] == "cancel":
+            if op["op"] != "place":
                 continue
             if op.get("tif", "GTC") == "FOK_BUDGET":
                 raise NotApplicable("no fill-or-kill with a limit on the total cost (FOK_BUDGET)")
@@ -190,6 +186,29 @@ class _Book:
             return "unknown_order", []
         return "ok", self.world.events[first:]
 
+    def amend(self, op: Fields) -> tuple[str, list[np.void]]:
+        """A `reduce` by so much, or a `move` to a price."""
+        order_id, owner, _ = self.orders.get(str(op["id"]), (1, None, ""))
+        account = self._account(op["account"] if op.get("account") is not None else owner or "nobody")
+        order = self.world.exchange.order(order_id)
+        fields = {"price_ticks": 0, "lots": 0}
+        if op["op"] == "move":
+            fields["price_ticks"] = int(number(op["price"]) / self.tick)
+        else:
+            gone = number(op["qty"]) / self.lot
+            if gone <= 0:
+                return "bad_qty", []
+            fields["lots"] = max(1, order.original_lots - int(gone)) if order is not None else 1
+            if order is not None and gone >= order.lots:
+                raise NotApplicable("a reduction of all of the rest or more: an amendment to what has filled, which may be nothing")
+        try:
+            result = self.world.submit(CommandKind.AMEND_ORDER, account=account, order_id=order_id, **fields)
+        except Refused as refused:
+            if refused.refusal != Refusal.UNKNOWN_ORDER:
+                raise NotApplicable(f"this amendment is {refused.refusal.name} here") from None
+            return "unknown_order", []
+        return "ok", list(result.events)
+
     def trades(self, events: list[np.void]) -> list[dict[str, Any]]:
         fills = [one for one in events if one["kind"] == EventKind.FILLED]
         takers = [one for one in fills if not one["is_maker"]]
@@ -243,7 +262,8 @@ def _sequence(vector: Vector) -> dict[str, Any]:
     cancelled: list[str] = []
     got: dict[str, Any] = {}
     for op in book.ops:
-        status, events = book.place(op) if op["op"] == "place" else book.cancel(op)
+        act = {"place": book.place, "cancel": book.cancel}.get(str(op["op"]), book.amend)
+        status, events = act(op)
         last = book.trades(events)
         trades += last
         for one in _removed(events):
@@ -257,6 +277,27 @@ def _sequence(vector: Vector) -> dict[str, Any]:
         "cancelled": sorted(cancelled),
         "levels": book.levels(),
     }
+
+
+@handles("amend_remaining")
+def _amended(vector: Vector) -> dict[str, Any]:
+    """An order of `size`, of which `filled` is gone, gets another size."""
+    inputs = vector.inputs
+    inputs.only("size", "filled", "new_size")
+    size, filled, new_size = (number(inputs[name]) for name in ("size", "filled", "new_size"))
+    world = World([Market("X", (Fraction(10),), (size, filled, new_size))])
+    world.marks({"X": Fraction(10)})
+    account = world.account()
+    order, _ = world.place(account, "X", Side.BUY, size, Fraction(10))
+    if filled:
+        world.place(HOUSE, "X", Side.SELL, filled, Fraction(10), TimeInForce.IOC)
+    lots = world.lots("X", new_size)
+    if lots < 1 or new_size <= filled:
+        raise NotApplicable("no more than has filled: the order is cancelled here, not refused")
+    world.submit(CommandKind.AMEND_ORDER, account=account, order_id=order.order_id, lots=lots)
+    rest = world.exchange.order(order.order_id)
+    assert rest is not None
+    return {"accepted": True, "remaining": world.quantity("X", rest.lots)}
 
 
 # ---- one reduce-only order ----

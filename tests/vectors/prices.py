@@ -18,12 +18,12 @@ from tests.vectors.vector import Missing, NotApplicable, Vector, cannot, handles
 from tests.vectors.world import Market, World, bracket_table, e8, money, near, sign_of
 
 ENTRY_BASIS = "no column for maintenance on the entry value (maintenance_basis): here it follows the mark"
-INVERSE = "inverse contracts: later feature"
+INVERSE = "an inverse contract: the worlds of these vectors hold linear ones"
 SYMBOL = "X"
 
-cannot(INVERSE, "liq_inverse_isolated_leverage", "liq_inverse_cross", "liq_inverse_isolated", "bankruptcy_inverse")
+cannot(INVERSE, "liq_inverse_cross", "liq_inverse_isolated", "bankruptcy_inverse")
 cannot("no column for a buffer between liquidation price and trigger (liquidation_buffer)", "liq_buffer")
-cannot(ENTRY_BASIS, "liq_linear_mmr_on_entry_notional", "liq_linear_mm_fraction_of_im")
+cannot(ENTRY_BASIS, "liq_inverse_isolated_leverage", "liq_linear_mmr_on_entry_notional", "liq_linear_mm_fraction_of_im")
 
 
 def _check_linear(vector: Vector) -> None:
@@ -114,7 +114,7 @@ def _with_others(
     cost_e8 = lots * (e8(entry, "a price") // rules.tick_e8) * rules.tick_value_e8
     mark_e8 = e8(entry, "a price")
     price = margin.liquidation_mark_e8(
-        rules.contract_kind, lots, rules.step_e8, cost_e8, e8(near(backing), "a balance"), mark_e8, rules.price_max_e8,
+        rules.contract_kind, lots, rules.step_e8, cost_e8, e8(near(backing), "a balance"), mark_e8, 1, rules.price_max_e8,
         brackets, 0, len(brackets),
     )  # fmt: skip
     if price == mark_e8:

@@ -8,16 +8,17 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from isocross.codes import IsolatedFillBasis, MarginMode
+from isocross.codes import ContractKind, IsolatedFillBasis, MarginMode
+from isocross.kernel import margin
 from isocross.policy.sizing import OrderCost, OrderTerms, max_open_lots, order_cost
+from isocross.rulebook.brackets import BracketRow
 from tests.vectors.prices import INVERSE
 from tests.vectors.vector import Missing, NotApplicable, Vector, cannot, handles, number
-from tests.vectors.world import RICH, Market, Refused, World, e8, money, sign_of
+from tests.vectors.world import RICH, Market, Refused, World, bracket_table, e8, money, sign_of
 
 SYMBOL = "X"
 OPEN_INTEREST = "no column for margin that grows with open interest"
 
-cannot(INVERSE, "inverse_initial_margin", "inverse_position_value")
 cannot("no column for the newer assuming price of short orders (order_price_basis)", "order_assuming_price")
 cannot("no column for margin that grows with the square root of the size", "size_scaled_margin")
 cannot(
@@ -25,6 +26,29 @@ cannot(
     "clamp_factor × (initial − maintenance) is a later feature",
     "mmf_and_funding_clamp",
 )
+
+
+@handles("inverse_initial_margin")
+def _inverse_initial_margin(vector: Vector) -> dict[str, Any]:
+    inputs = vector.inputs
+    inputs.only("contracts", "multiplier", "price", "leverage")
+    notional_e8 = _inverse_notional_e8(vector)
+    return {"initial_margin": money(margin.initial_margin_e8(notional_e8, int(number(inputs["leverage"]))))}
+
+
+@handles("inverse_position_value")
+def _inverse_position_value(vector: Vector) -> dict[str, Any]:
+    inputs = vector.inputs
+    inputs.only("contracts", "multiplier", "price", "mmr")
+    notional_e8 = _inverse_notional_e8(vector)
+    brackets = bracket_table([BracketRow(0, e8(number(inputs["mmr"]), "a rate"), 1000)])
+    return {"value": money(notional_e8), "maintenance_margin": money(margin.maintenance_margin_e8(notional_e8, brackets, 0, 1))}
+
+
+def _inverse_notional_e8(vector: Vector) -> int:
+    """The kernel's: contracts at the price, in coin."""
+    step_e8, price_e8 = e8(number(vector.inputs["multiplier"]), "a face value"), e8(number(vector.inputs["price"]), "a price")
+    return int(margin.notional_e8(ContractKind.INVERSE, int(number(vector.inputs["contracts"])), step_e8, price_e8))
 
 
 def _whole_leverage(fraction: Fraction) -> Fraction:

@@ -94,6 +94,7 @@ class Market:
     brackets: tuple[Bracket, ...] = ()
     price_max: Fraction | None = None  # twenty times the highest price unless said
     leverage_max: int = LEVERAGE_MAX
+    impact: Fraction = Fraction(1)  # notional of the impact prices
 
     def rules(self) -> SymbolRules:
         """As a row of a rulebook, within the bounds of limits.py."""
@@ -128,7 +129,7 @@ class Market:
             funding_cap_rate_e8=E8,
             funding_floor_rate_e8=-E8,
             interest_rate_e8=0,
-            impact_notional_e8=E8,
+            impact_notional_e8=e8(self.impact, "the impact notional"),
             brackets=self.brackets or flat_bracket(self.maintenance_rate, self.leverage_max),
         )
 
@@ -159,6 +160,7 @@ def rulebook(
     fill_basis: IsolatedFillBasis = IsolatedFillBasis.MARK,
     ladder: LiquidationLadder = LiquidationLadder.ONE_ORDER,
     mode: MarginMode = MarginMode.CROSS,
+    takeover_ratio: Fraction = Fraction(1),
 ) -> Rulebook:
     """A venue of these contracts."""
     return Rulebook(
@@ -180,6 +182,7 @@ def rulebook(
         remainder_to=RemainderTo.ACCOUNT,
         adl_ranking=AdlRanking.PNL_TIMES_MARGIN_RATIO,
         symbols={market.name: market.rules() for market in markets},
+        takeover_ratio_e8=_rate_e8(takeover_ratio, "takeover ratio"),
     )
 
 

@@ -1,0 +1,176 @@
+"""The sequencer: time stamped, events told in order after commit and before the answers, on disk and in memory alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from isocross.codes import CommandKind, OrderType, Refusal, Side
+from isocross.exchange import Exchange
+from isocross.journal.history import Genesis, replay
+from isocross.journal.journaled import JournaledExchange
+from isocross.units import ONE_E8
+from isocross.venue.accounts import Accounts
+from isocross.venue.clock import ClockSetting, VenueClock
+from isocross.venue.engine import EphemeralExchange
+from isocross.venue.sequencer import Told, VenueCore
+from tests import world
+
+START_MS = 1_800_000_000_000
+KINDS = ("journaled", "ephemeral")
+
+
+@contextmanager
+def venue_core(kind: str, path: Path) -> Iterator[VenueCore]:
+    """A core of either kind, inside a running loop."""
+    book = world.rulebook_of(1)
+    genesis = Genesis(book, Exchange(book).symbols, 1)
+    clock = VenueClock(START_MS, ClockSetting(0, 0))
+    if kind == "ephemeral":
+        core = VenueCore.ephemeral(EphemeralExchange(genesis), clock)
+    else:
+        core = VenueCore.journaled(JournaledExchange.create(path / "data", genesis), clock, Accounts())
+    try:
+        yield core
+    finally:
+        core.close()
+
+
+def fund(core: VenueCore, account: int) -> int:
+    core.apply(CommandKind.CREATE_ACCOUNT, account=account)
+    return core.apply(CommandKind.DEPOSIT, account=account, asset=0, amount_e8=1_000 * ONE_E8).position
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_told_is_what_was_applied_in_order_before_any_answer(kind: str, tmp_path: Path) -> None:
+    async def run() -> None:
+        with venue_core(kind, tmp_path) as core:
+            heard: list[Told] = []
+            order: list[str] = []
+
+            def listener(told: Told) -> None:
+                heard.append(told)
+                order.append(f"told {told.position}")
+
+            core.listen(listener)
+            for account in range(2, 12):
+                position = fund(core, account)
+                core.gate.call(position, lambda failure, at=position: order.append(f"answer {at} {failure}"))
+            await core.gate.passed(core.position)
+            assert [told.position for told in heard] == sorted({told.position for told in heard})
+            assert heard[-1].position == core.position == 20
+            for line in [line for line in order if line.startswith("answer")]:
+                at = int(line.split()[1])
+                assert line.endswith("None")
+                before = [int(told.split()[1]) for told in order[: order.index(line)] if told.startswith("told")]
+                assert max(before) >= at
+            commands = np.concatenate([told.commands for told in heard])
+            events = np.concatenate([told.events for told in heard])
+            assert len(commands) == 20
+            assert (np.diff(commands["sequence"]) == 1).all()
+            assert (events["time_ms"] == START_MS).all()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_batch_answers_each_of_its_commands(kind: str, tmp_path: Path) -> None:
+    async def run() -> None:
+        with venue_core(kind, tmp_path) as core:
+            done = core.apply_many(
+                [
+                    (CommandKind.CREATE_ACCOUNT, {"account": 2}),
+                    (CommandKind.DEPOSIT, {"account": 9, "asset": 0, "amount_e8": 5}),
+                    (CommandKind.PRICES, {"records": [{"symbol": 0, "index_e8": 100 * ONE_E8}]}),
+                    (CommandKind.DEPOSIT, {"account": 2, "asset": 0, "amount_e8": 5}),
+                ]
+            )
+            assert [one.refusal for one in done] == [
+                Refusal.NONE,
+                Refusal.UNKNOWN_ACCOUNT,
+                Refusal.NONE,
+                Refusal.NONE,
+            ]
+            assert [one.sequence for one in done] == [1, 2, 3, 4]
+            assert all((one.events["sequence"] == one.sequence).all() and len(one.events) for one in done)
+            await core.gate.passed(done[-1].position)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_commands_carry_the_venues_time_and_never_go_back(kind: str, tmp_path: Path) -> None:
+    async def run() -> None:
+        with venue_core(kind, tmp_path) as core:
+            fund(core, 2)
+            core.clock.advance_to(START_MS + 500)
+            assert core.apply(CommandKind.ADVANCE_CLOCK).time_ms == START_MS + 500
+            core.apply_at(START_MS + 900, [(CommandKind.ADVANCE_CLOCK, {})])
+            assert core.apply(CommandKind.ADVANCE_CLOCK).time_ms == START_MS + 900
+            await core.gate.passed(core.position)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_client_id_travels_with_its_order(kind: str, tmp_path: Path) -> None:
+    async def run() -> None:
+        with venue_core(kind, tmp_path) as core:
+            fund(core, 2)
+            core.apply(CommandKind.PRICES, records=[{"symbol": 0, "index_e8": 100 * ONE_E8}])
+            heard: list[str] = []
+            core.listen(lambda told: heard.extend(record.client_id for _, record in told.orders))
+            texts = ["a", "x-cvBPrNm9" + "z" * 26, "b"]
+            for text in texts:
+                done = core.apply(
+                    CommandKind.PLACE_ORDER,
+                    account=2,
+                    symbol=0,
+                    side=Side.BUY,
+                    order_type=OrderType.LIMIT,
+                    price_ticks=900,
+                    lots=60,
+                    client_id=text,
+                )
+                assert done.is_accepted, done.refusal
+                assert done.order_id
+            await core.gate.passed()
+            assert heard == texts
+
+    asyncio.run(run())
+
+
+def test_a_history_in_memory_lives_to_the_same_state() -> None:
+    async def run() -> None:
+        with venue_core("ephemeral", Path()) as core:
+            for account in range(2, 2_500):
+                fund(core, account)
+            assert replay(core.history).state_hash() == core.exchange.state_hash()
+            await core.gate.passed()
+
+    asyncio.run(run())
+
+
+def test_a_listener_may_apply_a_command(tmp_path: Path) -> None:
+    async def run() -> None:
+        with venue_core("journaled", tmp_path) as core:
+            heard: list[int] = []
+
+            def listener(told: Told) -> None:
+                heard.append(told.position)
+                if core.position < 3:
+                    fund(core, 2 + core.position)
+
+            core.listen(listener)
+            fund(core, 2)
+            await core.gate.passed()
+            await core.gate.passed(core.position)
+            assert core.position == 4
+            assert heard[-1] == 4
+
+    asyncio.run(run())
