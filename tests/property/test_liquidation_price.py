@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from isocross.codes import EventKind, MarginMode
+from isocross.codes import EventKind, MarginMode, Reason
 from isocross.exchange import Exchange
 from isocross.kernel.margin import bankruptcy_mark_e8, surplus_e8, unrealized_pnl_e8
 from isocross.kernel.schema import NO_ROW
@@ -83,12 +83,19 @@ def pockets(exchange: Exchange, account: int) -> list[Pocket]:
 
 
 def is_liquidated_at(pocket: Pocket, price_e8: int) -> bool | None:
-    """The engine's own answer: is this pocket liquidated by a PRICES command? None when others' fall took from it first."""
+    """The engine's own answer: is this pocket liquidated by a PRICES command?
+
+    None when it was no longer the same pocket when it was judged: another's fall took from it, or what an isolated position
+    of the same account left came to its pool.
+    """
     with pocket.exchange.previewing():
         result = world.submit(pocket.exchange, world.prices((pocket.symbol, price_e8)))
     assert result.is_accepted
     deleveraged = result.events[result.events["kind"] == EventKind.ADL]
     if (deleveraged["counterparty"] == pocket.account).any():
+        return None
+    came = (result.events["kind"] == EventKind.WALLET) & (result.events["code"] == Reason.REST_AFTER_LIQUIDATION)
+    if not pocket.is_isolated and (result.events["account"][came] == pocket.account).any():
         return None
     started = result.events[result.events["kind"] == EventKind.LIQUIDATION_STARTED]
     own = started["account"] == pocket.account

@@ -87,11 +87,8 @@ def _long(world: World) -> None:
 
 
 def _stop(world: World, **fields: object) -> int:
-    return world.do(
-        CommandKind.PLACE_CONDITIONAL,
-        account=ALICE, side=Side.SELL, order_type=OrderType.STOP_MARKET, trigger_ticks=(MARK - 1000) * 10,
-        working_type=WorkingType.MARK_PRICE, **fields,
-    )  # fmt: skip
+    stop = {"order_type": OrderType.STOP_MARKET, "trigger_ticks": (MARK - 1000) * 10, "working_type": WorkingType.MARK_PRICE}
+    return world.do(CommandKind.PLACE_CONDITIONAL, account=ALICE, side=Side.SELL, **stop | fields)
 
 
 def test_a_stop_is_triggered_its_order_bears_its_client_id_and_its_end_is_the_stops_end(world: World) -> None:
@@ -120,6 +117,18 @@ def test_a_stop_with_nothing_to_close_expires(world: World) -> None:
     assert [(r.order_id, r.status) for r in world.last] == [
         (stop, OrderStatus.TRIGGERED), (stop + 1, OrderStatus.REJECTED), (stop, OrderStatus.EXPIRED),
     ]  # fmt: skip
+
+
+def test_an_amendment_that_is_refused_ends_neither_a_released_order_nor_one_that_sleeps(world: World) -> None:
+    stop = _stop(world, order_type=OrderType.STOP, price_ticks=(MARK - 1000) * 10, lots=10)
+    world.do(CommandKind.AMEND_ORDER, account=ALICE, order_id=stop + 1, lots=5)
+    assert (world.last, list(world.lives.unfinished)) == ([], [stop]), "the order it would release does not live yet"
+    world.mark(MARK - 1000)
+    same = {"account": ALICE, "order_id": stop + 1, "price_ticks": (MARK - 1000) * 10, "lots": 10}
+    world.do(CommandKind.AMEND_ORDER, **same)
+    assert (world.last, set(world.lives.unfinished)) == ([], {stop, stop + 1}), "it has that price and quantity already"
+    world.do(CommandKind.AMEND_ORDER, **same | {"lots": 6})
+    assert [(r.order_id, r.status, r.lots) for r in world.last] == [(stop + 1, OrderStatus.OPEN, 6)]
 
 
 def test_a_liquidation_is_an_order_of_its_own_and_a_takeover_another(world: World) -> None:

@@ -228,7 +228,7 @@ class OrderLives:
                 yield from self._keep(event, _CHANGES[kind](event, record))
         elif kind == EventKind.REFUSED:
             conditional = self._records.get(event.order_id - 1)
-            if conditional is not None and conditional.is_conditional:
+            if conditional is not None and self._is_being_released(conditional):
                 refused = _released(event, conditional)
                 yield (
                     event,
@@ -255,6 +255,13 @@ class OrderLives:
             yield event, self._handed_over(event, event.account, Origin.ADL, event.lots)
             if event.counterparty not in HOUSE_ACCOUNTS:
                 yield event, self._handed_over(event, event.counterparty, Origin.ADL, -event.lots)
+
+    def _is_being_released(self, conditional: OrderRecord) -> bool:
+        """Whether it has triggered and its order does not live yet: only then does a refusal of that id speak of the release.
+
+        A refused amendment or cancellation names an order too, one that lives or one that never did.
+        """
+        return conditional.status == OrderStatus.TRIGGERED and conditional.released_id not in self._records
 
     def _filled(self, event: Event) -> Iterator[tuple[Event, OrderRecord]]:
         order_id = event.order_id or self._engine_orders.get(event.account, 0)

@@ -13,11 +13,12 @@ CONFIGURATION = json.loads(sys.argv[4])
 STRATEGY = '''
 from datetime import datetime, timezone
 
+from freqtrade.persistence import Trade
 from freqtrade.strategy import IStrategy
 
 
 class EnterAndLeave(IStrategy):
-    """Enters at the first candle, leaves by a custom exit some seconds later."""
+    """Enters at the first candle, once, leaves by a custom exit some seconds later."""
 
     timeframe = "1m"
     can_short = False
@@ -36,6 +37,9 @@ class EnterAndLeave(IStrategy):
 
     def populate_exit_trend(self, dataframe, metadata):
         return dataframe
+
+    def confirm_trade_entry(self, pair, *values, **named):
+        return not Trade.get_trades_proxy(is_open=False)
 
     def leverage(self, pair, current_time, current_rate, proposed_leverage, max_leverage, entry_tag, side, **kwargs):
         return 5.0
