@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -68,22 +69,22 @@ def main() -> None:
         (folder / "config.json").write_text(json.dumps(bot | CONFIGURATION))
         command = [
             str(Path(sys.executable).with_name("freqtrade")), "trade", "--userdir", name, "--config", f"{name}/config.json",
-            "--strategy", "EnterAndLeave", "--logfile", f"{name}/log.txt",
+            "--strategy", "EnterAndLeave",
         ]  # fmt: skip
-        log, printed = folder / "log.txt", folder / "printed.txt"
+        printed = folder / "printed.txt"
         with printed.open("w") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+            wide = os.environ | {"COLUMNS": "1000"}  # it folds its lines to a terminal's width
+            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=wide)
         try:
             end = time.monotonic() + SECONDS
             while time.monotonic() < end and process.poll() is None:
                 time.sleep(1)
-                text = log.read_text() if log.exists() else ""
-                if "exit_fill" in text:
+                if "exit_fill" in printed.read_text():
                     break
         finally:
             process.terminate()
             process.wait(30)
-        text = log.read_text() if log.exists() else printed.read_text()
+        text = printed.read_text()
         for said in ("Long signal found", "entry_fill", "exit_fill"):
             assert said in text, text[-6000:]
         for said in ("Traceback", "Unable to create", "could not cancel"):
