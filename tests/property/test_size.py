@@ -7,6 +7,7 @@ that `size` makes cannot hide itself.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
@@ -28,7 +29,7 @@ from isocross.policy.liq import liq
 from isocross.policy.size import size
 from isocross.policy.size_result import Limit, SizeColumn, SizeResult, StopOrder
 from isocross.rulebook.model import Rulebook
-from isocross.units import format_e8
+from isocross.units import ONE_E8, format_e8
 from tests.unit.liq_book import BOOK, BTC, ETH
 
 LENT_E8 = 10**17
@@ -157,7 +158,9 @@ def check_size(book: Rulebook, result: SizeResult, column: SizeColumn, is_maker:
     budget_e8, stop_e8 = result.budget_e8, result.stop_e8
     assert budget_e8 is not None and stop_e8 is not None
     rules = result.rules
-    least = -(-rules.min_notional_e8 // (result.entry_e8 // rules.tick_e8 * rules.tick_value_e8))
+    ticks, unit_e8 = result.entry_e8 // rules.tick_e8, rules.tick_value_e8
+    least = -(-rules.min_notional_e8 * ticks // unit_e8) if rules.is_inverse else -(-rules.min_notional_e8 // (ticks * unit_e8))
+    least = max(1, least)
     more = column.lots + 1 if column.lots else least
     wallet_e8 = LENT_E8 if result.wallet_e8 is None else result.wallet_e8
 
@@ -218,9 +221,47 @@ def check_outlive(book: Rulebook, result: SizeResult, column: SizeColumn, is_mak
             assert lives(result.leverage, LENT_E8)
 
 
-def ask(seed: int) -> None:
+COIN_BOOKS = {name: rulebooks.load(name) for name in ("binance-coinm", "bitmex")}
+
+
+def drawn_in_coin(rng: random.Random) -> tuple[dict[str, object], Rulebook]:
+    """A question about an inverse contract: its money is coin, its quantity dollars."""
+    book = COIN_BOOKS[rng.choice(list(COIN_BOOKS))]
+    rules = rng.choice([one for one in book.symbols.values() if one.is_inverse])
+    rules = replace(rules.unfiltered(), min_notional_e8=rng.choice([0, rng.randint(1, 10**6)]))
+    book = replace(
+        book,
+        symbols={**book.symbols, rules.symbol: rules},
+        isolated_fill_basis=rng.choice(list(IsolatedFillBasis)),
+        fee_basis=rng.choice(list(FeeBasis)),
+        liquidation_ladder=rng.choice(list(LiquidationLadder)),
+    )
+    is_long = rng.random() < 0.5
+    sign = -1 if is_long else 1
+    entry_e8 = int((1_500 if rules.symbol.startswith("ETH") else 60_000) * rng.uniform(0.5, 2)) * ONE_E8 // rules.tick_e8 * rules.tick_e8
+    away = rng.choice([0.001, 0.01, 0.03, 0.1, rng.uniform(0.001, 0.5)])
+    stop_e8 = int(entry_e8 * (1 + sign * away)) // rules.tick_e8 * rules.tick_e8
+    asked: dict[str, object] = {
+        "symbol": rules.symbol,
+        "side": "long" if is_long else "short",
+        "entry": format_e8(entry_e8),
+        "stop": format_e8(stop_e8),
+        "risk": format_e8(rng.choice([rng.randint(10**5, 10**7), rng.randint(10**7, 10**9)])),
+        "leverage": rng.choice([1, 2, 5, 10, 20, 50, 75, 100]),
+        "survive": f"{rng.choice([1, 5, 15, 40, rng.randint(1, 60)])}%",
+        "taker": rng.random() < 0.7,
+        "rulebook": book,
+    }
+    most = min(max(bracket.leverage_max for bracket in rules.brackets), book.leverage_max)
+    asked["leverage"] = min(int(str(asked["leverage"])), most)
+    if rng.random() < 0.7:
+        asked["wallet"] = format_e8(rng.choice([rng.randint(10**6, 10**8), rng.randint(10**8, 10**10)]))
+    return asked, book
+
+
+def ask(seed: int, draw: Callable[[random.Random], tuple[dict[str, object], Rulebook]] = drawn) -> None:
     rng = random.Random(f"size {seed}")
-    asked, book = drawn(rng)
+    asked, book = draw(rng)
     symbol, side = asked.pop("symbol"), asked.pop("side")
     survive = float(str(asked["survive"])[:-1]) / 100
     if float(str(asked.get("mark", asked["entry"]))) * (1 + survive) > 1_000_000:
@@ -234,6 +275,17 @@ def ask(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(25))
 def test_the_answer_holds_and_one_step_further_does_not(seed):
     ask(seed)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_the_answer_holds_in_coin_too(seed):
+    ask(seed, drawn_in_coin)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(1_000, 1_150))
+def test_very_many_answers_hold_in_coin_too(seed):
+    ask(seed, drawn_in_coin)
 
 
 @pytest.mark.parametrize("name", ["binance-usdm", "bybit-linear", "hyperliquid"])

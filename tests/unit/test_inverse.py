@@ -122,18 +122,48 @@ def test_one_trade_in_both_modes_is_compared_in_coin() -> None:
     assert "USD" in text
 
 
-@pytest.mark.parametrize(
-    "ask",
-    [
-        lambda: ix.liq(SYMBOL, "long", qty=100, entry=50_000, rulebook="binance-coinm"),
-        lambda: ix.size(SYMBOL, "long", entry=50_000, stop=48_000, risk=1, rulebook="binance-coinm"),
-        lambda: ix.advise(SYMBOL, "long", entry=50_000, stop=48_000, wallet=1, risk=1, rulebook="binance-coinm"),
-        lambda: ix.check(f"{SYMBOL} long 100 @ 50000", account=box_of().account("me", BTC=1)),
-    ],
-)
-def test_a_question_that_is_answered_for_linear_contracts_alone_says_so(ask) -> None:
-    with pytest.raises(InputError, match=f"contract: {SYMBOL} is INVERSE, margined in BTC: only LINEAR contracts are answered here"):
-        ask()
+def owed(mark_e8: int) -> int:
+    """Coin that a long of 10,000 dollars owes, × 10^8."""
+    return -(-10_000 * 10**16 // mark_e8)
+
+
+def maintenance(mark_e8: int) -> int:
+    """0.4 % of that."""
+    return -(-owed(mark_e8) * 4 // 1000)
+
+
+def test_liq_answers_in_coin_and_its_arithmetic_divides() -> None:
+    result = ix.liq(SYMBOL, "long", qty=10_000, entry=50_000, leverage=5, wallet=1, pnl="0.02", rulebook="binance-coinm")
+    isolated, cross = result.isolated, result.cross
+    assert isolated.initial_margin_e8 == 4_000_000, "10,000 ÷ 50,000 ÷ 5"
+    assert isolated.maintenance_margin_e8 == 80_000, "0.4 % of 0.2"
+    for column, backing in ((isolated, 24_000_000), (cross, 119_990_000)):  # a fee of 0.0001 has left the wallet
+        price = column.bankruptcy.price_e8
+        assert owed(price) >= backing > owed(price + 1), "10,000 ÷ 0.24 isolated, rounded up as what is owed is"
+        price = column.liquidation.price_e8
+        assert owed(price) + maintenance(price) >= backing > owed(price + 1) + maintenance(price + 1)
+    assert (result.target.price_e8, result.target.pnl_e8) == (55_555_60000000, 2_000_015), "10,000 ÷ 0.18, the next tick; a taker is given the fraction"
+    text = result.explain()
+    assert "10000 ÷ 50000 = 0.2" in text
+    assert "0.2 − 0.17999985 = 0.02000015" in text
+    assert "0.040000" in repr(result)
+
+
+def test_size_and_check_answer_in_coin() -> None:
+    sized = ix.size(SYMBOL, "short", entry=50_000, stop=52_000, risk="0.01", wallet=1, rulebook="binance-coinm")
+    assert sized.isolated.lots == 126
+    lost_e8 = 25_200_000 - 24_230_770 + 12_600 + 12_116
+    assert sized.isolated.loss_e8 == lost_e8, "12,600 ÷ 50,000 − 12,600 ÷ 52,000 and both fees"
+    me = box_of(**{SYMBOL: 50_000}).account("me", BTC=1)
+    me.configure(SYMBOL, mode="isolated", leverage=10)
+    checked = ix.check(f"{SYMBOL} short 12600 @ 50000 stop 52000", account=me)
+    assert checked.aftermath.loss_e8 == lost_e8 - 12_600 + 2_520, "as a maker, whose fee is 0.01 %"
+    assert "0.009839 can be lost, at the stop" in repr(checked)
+
+
+def test_advice_is_given_for_linear_contracts_alone_and_says_so() -> None:
+    with pytest.raises(InputError, match=f"contract: {SYMBOL} is INVERSE, margined in BTC: advice is given for LINEAR contracts alone"):
+        ix.advise(SYMBOL, "long", entry=50_000, stop=48_000, wallet=1, risk=1, rulebook="binance-coinm")
 
 
 def test_rules_of_a_linear_and_an_inverse_rulebook_are_compared_without_a_trade() -> None:

@@ -14,7 +14,6 @@ from ..units import ONE_E8, format_money, format_time
 
 NONE = "none"
 _MINUTE_MS = 60_000
-_CENT_E8 = 10**6
 _COIN_DECIMALS = 6
 _decimals: ContextVar[int] = ContextVar("decimals of money", default=2)
 
@@ -57,8 +56,10 @@ def money_text(money_e8: int | None) -> str:
 
 
 def least_text(money_e8: int) -> str:
-    """A least amount with two decimals, rounded up: what is shown is enough."""
-    return format_money(-(-money_e8 // _CENT_E8) * _CENT_E8)
+    """A least amount with two decimals, or those of money_in, rounded up: what is shown is enough."""
+    decimals = _decimals.get()
+    unit_e8 = 10 ** (8 - decimals)
+    return format_money(-(-money_e8 // unit_e8) * unit_e8, decimals)
 
 
 def signed_text(money_e8: int) -> str:

@@ -75,6 +75,11 @@ def advise(
     """
     book = inputs.to_rulebook(rulebook)
     rules = inputs.to_rules(book, symbol)
+    if rules.is_inverse:
+        raise InputError(
+            f"contract: {rules.symbol} is INVERSE, margined in {rules.margin_asset}: advice is given for LINEAR contracts alone; "
+            "liq, size, check, compare and a Sandbox answer it"
+        )
     if fee is not None:
         rules = with_own_fee(rules, inputs.to_fee_rate_e8(fee))
     plan = to_plan(book, rules, inputs.to_is_long(side), entry, stop, mark, 1, wallet, position, taker)

@@ -6,9 +6,9 @@ Responsible for: text for people. Must not: judge, print, know the terminal.
 from __future__ import annotations
 
 from ..answer import Shown, Table
-from ..answer.words import leverage_text, money_text, price_text
+from ..answer.words import leverage_text, money_in, money_text, price_text
 from ..codes import MarginMode, Refusal
-from ..units import format_e8, format_money, format_time
+from ..units import format_e8, format_time
 from .check_result import CheckResult, Contract, ContractsResult
 from .checklist_file import Verdict
 
@@ -44,16 +44,16 @@ def rows(result: CheckResult) -> list[list[str]]:
     """The account now and once the order is filled."""
     found = result.aftermath
     rules, before, after = found.rules, found.before, found.after
-    step_e8, tick_e8 = rules.step_e8, rules.tick_e8
+    step_e8, tick_e8, asset = rules.step_e8, rules.tick_e8, rules.margin_asset
     if found.refusal is not Refusal.NONE:
         return [["Position, " + rules.quantity_asset, format_e8(before.lots * step_e8), "refused"]]
     return [
         [f"Position, {rules.quantity_asset}", format_e8(before.lots * step_e8), format_e8(after.lots * step_e8)],
         ["Margin mode", *(one.margin_mode.name.lower() for one in (before, after))],
         ["Liquidation price", *(price_text(one.liquidation_mark_e8, tick_e8) for one in (before, after))],
-        ["Balance behind it", *(money_text(one.margin_balance_e8) if one.lots else "none" for one in (before, after))],
-        ["Equity", *(money_text(one.equity_e8) for one in (found.wallet_before, found.wallet_after))],
-        ["Available", *(money_text(one.available_e8) for one in (found.wallet_before, found.wallet_after))],
+        ["Balance behind it", *(_money(one.margin_balance_e8, asset) if one.lots else "none" for one in (before, after))],
+        ["Equity", *(_money(one.equity_e8, asset) for one in (found.wallet_before, found.wallet_after))],
+        ["Available", *(_money(one.available_e8, asset) for one in (found.wallet_before, found.wallet_after))],
     ]
 
 
@@ -83,7 +83,7 @@ def contract_rows(result: ContractsResult) -> list[list[str]]:
             f"{one.settings.margin_mode.name.lower()}, {one.mode_is}",
             f"{one.settings.leverage}x, {one.leverage_is}",
             leverage_text(one.effective_leverage_e8) if one.lots else "flat",
-            money_text(one.worst_loss_e8) if one.lots else "",
+            _money(one.worst_loss_e8, one.rules.margin_asset) if one.lots else "",
         ]
         for one in result.contracts
     ]
@@ -94,8 +94,8 @@ def contract_notes(result: ContractsResult) -> list[str]:
     told = [_open_words(one) for one in result.contracts if one.lots]
     for pool in result.pools:
         told.append(
-            f"{pool.asset}: equity {format_money(pool.equity_e8)}; a cross trade stakes the pool, "
-            f"{format_money(max(0, pool.balance_e8))}, {_positions(pool.position_count)} open in it"
+            f"{pool.asset}: equity {_money(pool.equity_e8, pool.asset)}; a cross trade stakes the pool, "
+            f"{_money(max(0, pool.balance_e8), pool.asset)}, {_positions(pool.position_count)} open in it"
         )
     unconfirmed = [one.rules.symbol for one in result.contracts if one.confirmed_by is None]
     if unconfirmed:
@@ -115,6 +115,11 @@ def _open_words(one: Contract) -> str:
     )
     quantity = format_e8(abs(one.lots) * one.rules.step_e8)
     return f"{one.rules.symbol}: {side} {quantity} {one.rules.quantity_asset}, liquidation at {due}, {stop}; {backed}"
+
+
+def _money(money_e8: int | None, asset: str) -> str:
+    with money_in(asset):
+        return money_text(money_e8)
 
 
 def _positions(count: int) -> str:

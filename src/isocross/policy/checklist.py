@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..answer.words import leverage_text, money_text, percent_text, price_text
+from ..answer.words import leverage_text, money_in, money_text, percent_text, price_text
 from ..codes import MarginMode, Refusal
 from ..errors import InputError
 from ..exchange import Exchange
@@ -84,6 +84,8 @@ class Checklist:
         confirmed_by = self.session.confirmed_by(settings)
         policy = self._policy(hold, funding_rate)
         budget_e8 = None if risk is None else _budget_e8(risk, found.wallet_before.equity_e8)
+        with money_in(found.rules.margin_asset):
+            rules = _judge(policy, found, budget_e8, settings, confirmed_by)
         return CheckResult(
             policy=policy.name,
             session=self.session.name,
@@ -91,7 +93,7 @@ class Checklist:
             aftermath=found,
             settings=settings,
             confirmed_by=confirmed_by,
-            rules=_judge(policy, found, budget_e8, settings, confirmed_by),
+            rules=rules,
         )
 
     def contracts(self, account: int | None = None) -> ContractsResult:

@@ -13,6 +13,7 @@ from ..units import ONE_E8, Amount, format_e8
 from . import inputs
 from .liq_result import LiqColumn, Target
 from .setup import Setup
+from .sizing import signed_cost_e8
 
 
 def target_of(
@@ -61,18 +62,52 @@ def _exit_for(
             rules.price_max_ticks,
         )
     )
-    reason = ""
-    if ticks < 1:
-        reason = "a short earns at most its entry value, at a price of 0"
-    elif ticks > rules.price_max_ticks:
-        reason = f"it takes a price above {format_e8(rules.price_max_e8)}, the highest of {rules.symbol}"
-    elif setup.is_long and wanted_pnl_e8 <= -setup.entry_cost_e8:
-        reason = f"a long loses at most its entry value, {format_e8(setup.entry_cost_e8)}"
-    elif not setup.is_long and ticks == rules.price_max_ticks and wanted_pnl_e8 <= _pnl_at_e8(setup, ticks + 1):
-        reason = f"it takes a price above {format_e8(rules.price_max_e8)}, the highest of {rules.symbol}"
+    if rules.is_inverse:
+        ticks, reason = _inverse_exit(setup, ticks, wanted_pnl_e8)
+    else:
+        reason = _why_no_linear_exit(setup, ticks, wanted_pnl_e8)
     if reason:
         return Target(asked, said_e8, None, None, None, None, basis_e8, reason)
     return _exit(setup, asked, said_e8, ticks, basis_e8, columns)
+
+
+def _why_no_linear_exit(setup: Setup, ticks: int, wanted_pnl_e8: int) -> str:
+    """Why no price pays it; "" where the tick does."""
+    rules = setup.rules
+    if ticks < 1:
+        return "a short earns at most its entry value, at a price of 0"
+    if ticks > rules.price_max_ticks:
+        return f"it takes a price above {format_e8(rules.price_max_e8)}, the highest of {rules.symbol}"
+    if setup.is_long and wanted_pnl_e8 <= -setup.entry_cost_e8:
+        return f"a long loses at most its entry value, {format_e8(setup.entry_cost_e8)}"
+    if not setup.is_long and ticks == rules.price_max_ticks and wanted_pnl_e8 <= _pnl_at_e8(setup, ticks + 1):
+        return f"it takes a price above {format_e8(rules.price_max_e8)}, the highest of {rules.symbol}"
+    return ""
+
+
+def _inverse_exit(setup: Setup, ticks: int, wanted_pnl_e8: int) -> tuple[int, str]:
+    """The worst tick that pays it, near one that a limit's rounding names; why there is none.
+
+    A limit owes the fraction of a unit, a taker who closes is given it: the tick one worse may pay enough too.
+    """
+    rules = setup.rules
+    low, high = rules.price_min_ticks, rules.price_max_ticks
+    best, worst = (high, low) if setup.is_long else (low, high)
+    worse = -1 if setup.is_long else 1
+    if _pnl_at_e8(setup, best) < wanted_pnl_e8:
+        end = "highest" if setup.is_long else "lowest"
+        earned = format_e8(_pnl_at_e8(setup, best))
+        return 0, f"at {format_e8(best * rules.tick_e8)}, the {end} price of {rules.symbol}, it earns {earned}"
+    if _pnl_at_e8(setup, worst) > wanted_pnl_e8:
+        end = "lowest" if setup.is_long else "highest"
+        lost = format_e8(-_pnl_at_e8(setup, worst))
+        return 0, f"at {format_e8(worst * rules.tick_e8)}, the {end} price of {rules.symbol}, it loses {lost}"
+    ticks = min(max(ticks, low), high)
+    while _pnl_at_e8(setup, ticks) < wanted_pnl_e8:
+        ticks -= worse
+    while ticks != worst and _pnl_at_e8(setup, ticks + worse) >= wanted_pnl_e8:
+        ticks += worse
+    return ticks, ""
 
 
 def _exit(
@@ -87,8 +122,7 @@ def _exit(
     rules = setup.rules
     price_e8 = ticks * rules.tick_e8
     pnl_e8 = _pnl_at_e8(setup, ticks)
-    value_e8 = int(formulas.fill_value_up_e8(rules.contract_kind, abs(setup.lots), ticks, rules.tick_value_e8))
-    exit_fee_e8 = int(formulas.rate_up_e8(value_e8, setup.acceptance_fee_rate_e8))
+    exit_fee_e8 = int(formulas.rate_up_e8(closing_value_e8(setup, ticks), setup.acceptance_fee_rate_e8))
     dead = tuple(
         column.mode
         for column in columns
@@ -108,7 +142,13 @@ def _exit(
 
 
 def _pnl_at_e8(setup: Setup, ticks: int) -> int:
-    """Realized PnL of closing everything at an order price, before fees."""
+    """Realized PnL of closing everything at an order price as taker, before fees."""
+    return signed_cost_e8(setup.rules, setup.is_long, closing_value_e8(setup, ticks)) - setup.entry_cost_e8
+
+
+def closing_value_e8(setup: Setup, ticks: int) -> int:
+    """What the match is worth that closes everything at an order price, as taker."""
     rules = setup.rules
-    value_e8 = int(formulas.fill_value_up_e8(rules.contract_kind, abs(setup.lots), ticks, rules.tick_value_e8))
-    return (value_e8 if setup.is_long else -value_e8) - setup.entry_cost_e8
+    return int(
+        formulas.match_value_e8(rules.contract_kind, not setup.is_long, abs(setup.lots), ticks, rules.tick_value_e8)
+    )

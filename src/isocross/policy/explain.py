@@ -72,6 +72,15 @@ class _Sheet:
         expression = f"{format_e8(a_e8)} × {format_e8(b_e8)}" + (f" − {format_e8(less_e8)}" if less_e8 else "")
         self.line(label, expression, *_rounded(_exact(exact, 16), exact - result_e8 * ONE_E8, result_e8))
 
+    def value(self, label: str, rules: SymbolRules, quantity_e8: int, price_e8: int, result_e8: int) -> None:
+        """A quantity at a price: their product, or of an inverse contract their quotient."""
+        if not rules.is_inverse:
+            self.product(label, quantity_e8, price_e8, result_e8)
+            return
+        excess = quantity_e8 * ONE_E8 - result_e8 * price_e8
+        arrow = "=" if excess == 0 else "→ down" if excess > 0 else "→ up"
+        self.line(label, f"{format_e8(quantity_e8)} ÷ {format_e8(price_e8)}", f"{arrow} {format_e8(result_e8)}")
+
     def quotient(self, label: str, a_e8: int, b: int, result_e8: int) -> None:
         """a ÷ b, rounded up: exact when it divides, else the result after the arrow."""
         self.line(label, f"{format_e8(a_e8)} ÷ {b}", f"{'→ up' if a_e8 % b else '='} {format_e8(result_e8)}")
@@ -111,14 +120,14 @@ def _entry(sheet: _Sheet, result: LiqResult) -> None:
     """Fill by fill: value, fee, and what goes into an isolated wallet."""
     rules, fees_e8, costs_e8, transfers_e8 = result.rules, [], [], []
     for fill in result.fills:
-        terms = terms_of_fill(result.rulebook, rules, result.lots > 0, fill, result.leverage)
+        terms = terms_of_fill(result.rulebook, rules, result.lots > 0, fill, result.leverage, result.is_taker)
         cost = order_cost(terms, fill.lots, result.fee_rate_e8)
         quantity_e8, price_e8 = fill.lots * rules.step_e8, fill.price_ticks * rules.tick_e8
         sheet.title(f"Fill {format_e8(quantity_e8)} @ {format_e8(price_e8)}, mark {format_e8(fill.mark_e8)}")
-        sheet.product("value", quantity_e8, price_e8, cost.fill_value_e8)
+        sheet.value("value", rules, quantity_e8, price_e8, cost.fill_value_e8)
         fee_value_e8 = cost.fill_value_e8 if result.rulebook.fee_basis is FeeBasis.FILL_VALUE else cost.notional_e8
         if result.rulebook.isolated_fill_basis is IsolatedFillBasis.MARK or fee_value_e8 == cost.notional_e8:
-            sheet.product("notional", quantity_e8, fill.mark_e8, cost.notional_e8)
+            sheet.value("notional", rules, quantity_e8, fill.mark_e8, cost.notional_e8)
         sheet.product("entry fee", fee_value_e8, result.fee_rate_e8, cost.fee_e8)
         _transfer(sheet, terms, fill.lots)
         fees_e8.append(cost.fee_e8)
@@ -135,7 +144,7 @@ def _transfer(sheet: _Sheet, terms: OrderTerms, lots: int) -> None:
     """What an increasing fill moves into an isolated wallet."""
     cost = order_cost(terms, lots)
     if terms.isolated_fill_basis is not IsolatedFillBasis.MARK:
-        sheet.quotient("transfer", cost.fill_value_e8, terms.leverage, cost.transfer_e8)
+        sheet.quotient("transfer", cost.accepted_value_e8, terms.leverage, cost.transfer_e8)
         return
     sheet.quotient("initial", cost.notional_e8, terms.leverage, cost.initial_margin_e8)
     _open_loss(sheet, terms, lots)
@@ -143,14 +152,15 @@ def _transfer(sheet: _Sheet, terms: OrderTerms, lots: int) -> None:
 
 
 def _open_loss(sheet: _Sheet, terms: OrderTerms, lots: int) -> None:
-    """max(0, what it costs − what it is worth at mark)."""
+    """max(0, what it costs − what it is worth at mark); of what owes its value: what that is worth − what came in."""
     rules, cost = terms.rules, order_cost(terms, lots)
     kind, quantity_e8 = rules.contract_kind, lots * rules.step_e8
-    if terms.is_buy:
+    if terms.is_buy != rules.is_inverse:
         at_mark_e8 = int(formulas.value_down_e8(kind, quantity_e8, terms.mark_e8))
-        inner = f"{format_e8(cost.fill_value_e8)} − {format_e8(at_mark_e8)}"
+        inner = f"{format_e8(cost.accepted_value_e8)} − {format_e8(at_mark_e8)}"
     else:
-        inner = f"{format_e8(cost.notional_e8)} − {format_e8(cost.fill_value_e8)}"
+        came_e8 = int(formulas.fill_value_down_e8(kind, lots, terms.price_ticks, rules.tick_value_e8))
+        inner = f"{format_e8(cost.notional_e8)} − {format_e8(came_e8)}"
     sheet.line("open loss", f"max(0, {inner})", f"= {format_e8(cost.open_loss_e8)}")
 
 
@@ -163,15 +173,15 @@ def _valued(sheet: _Sheet, rules: SymbolRules, lots: int, entry_cost_e8: int, ma
     index = int(formulas.bracket_of(notional_e8, brackets, 0, len(brackets)))
     bracket = brackets[index]
     maintenance_e8 = int(formulas.maintenance_margin_e8(notional_e8, brackets, 0, len(brackets)))
-    sheet.product("value", quantity_e8, mark_e8, abs(value_e8))
-    if lots > 0:
+    sheet.value("value", rules, quantity_e8, mark_e8, abs(value_e8))
+    if value_e8 >= 0:
         sheet.line("uPnL", f"{format_e8(value_e8)} − {format_e8(entry_cost_e8)}", f"= {format_e8(pnl_e8)}")
     else:
         sheet.line("uPnL", f"{format_e8(-entry_cost_e8)} − {format_e8(-value_e8)}", f"= {format_e8(pnl_e8)}")
     if notional_e8 == abs(value_e8):
         sheet.line("notional", f"the value, {format_e8(notional_e8)}")
     else:
-        sheet.product("notional", quantity_e8, mark_e8, notional_e8)
+        sheet.value("notional", rules, quantity_e8, mark_e8, notional_e8)
     sheet.line(
         f"bracket {index + 1}",
         f"{format_e8(bracket.floor_e8)} … {format_e8(bracket.cap_e8)}:",
@@ -249,7 +259,7 @@ def _liquidation(sheet: _Sheet, result: LiqResult, column: LiqColumn) -> None:
     name, price_e8 = column.mode.name, column.liquidation.price_e8
     is_long = result.lots > 0
     if price_e8 is None:
-        last_e8 = 1 if is_long else result.rules.price_max_e8
+        last_e8 = result.rules.price_min_e8 if is_long else result.rules.price_max_e8
         sheet.title(f"{name}: liquidation price none")
         sheet.line("reason", column.liquidation.reason)
         sheet.title(f"{name}: at the last mark there is, {format_e8(last_e8)}")
@@ -277,7 +287,7 @@ def _bankruptcy(sheet: _Sheet, result: LiqResult, column: LiqColumn) -> None:
     rules, is_cross = result.rules, column.mode is MarginMode.CROSS
     others_e8 = pool.unrealized_pnl_e8(result.others) if is_cross else 0
     value_e8 = int(formulas.signed_value_e8(rules.contract_kind, result.lots, rules.step_e8, price_e8))
-    sheet.product("value", result.quantity_e8, price_e8, abs(value_e8))
+    sheet.value("value", rules, result.quantity_e8, price_e8, abs(value_e8))
     terms = [column.wallet_e8, *([others_e8] if is_cross and result.others else []), value_e8, -result.entry_cost_e8]
     sheet.sum("balance", *terms)
     _distance(sheet, result, column.bankruptcy.distance_e8, price_e8)
@@ -298,7 +308,7 @@ def _max_open(sheet: _Sheet, result: LiqResult, column: LiqColumn) -> None:
         return
     rules = result.rules
     terms = terms_of_max_open(
-        result.rulebook, rules, result.lots > 0, result.fills, result.is_planned, result.mark_e8, result.leverage
+        result.rulebook, rules, result.lots > 0, result.fills, result.is_planned, result.mark_e8, result.leverage, result.is_taker
     )
     price_e8 = terms.price_ticks * rules.tick_e8
     sheet.title(f"{column.mode.name}: max open at {format_e8(price_e8)}, mark {format_e8(terms.mark_e8)}")
@@ -320,7 +330,7 @@ def _max_open(sheet: _Sheet, result: LiqResult, column: LiqColumn) -> None:
         )
         sheet.line("may leave", f"min({inner})", f"= {format_e8(limit_e8)}")
     for lots in (column.max_open_lots, column.max_open_lots + 1):
-        cost = order_cost(terms, lots, result.acceptance_fee_rate_e8)
+        cost = order_cost(terms, lots, result.fee_rate_e8, result.acceptance_fee_rate_e8)
         sheet.line(f"{format_e8(lots * rules.step_e8)}", f"notional {format_e8(cost.notional_e8)}")
         if not is_within_brackets(rules, cost.notional_e8, result.leverage):
             sheet.line("", f"no bracket allows {result.leverage}x on that notional")
@@ -330,7 +340,7 @@ def _max_open(sheet: _Sheet, result: LiqResult, column: LiqColumn) -> None:
             continue
         sheet.line(
             "",
-            f"{format_e8(cost.initial_margin_e8)} + {format_e8(cost.open_loss_e8)} + {format_e8(cost.fee_e8)}",
+            f"{format_e8(cost.initial_margin_e8)} + {format_e8(cost.open_loss_e8)} + {format_e8(cost.accepted_fee_e8)}",
             f"= {format_e8(cost.required_e8)}",
             f"{'≤' if cost.required_e8 <= available_e8 else '>'} {format_e8(available_e8)}",
         )
@@ -352,8 +362,8 @@ def _target(sheet: _Sheet, result: LiqResult, target: Target) -> None:
     assert target.pnl_after_fees_e8 is not None
     sheet.title(f"Target: closing at {format_e8(target.price_e8)}")
     value_e8 = abs(target.pnl_e8 + result.entry_cost_e8)
-    sheet.product("value", result.quantity_e8, target.price_e8, value_e8)
-    if result.lots > 0:
+    sheet.value("value", result.rules, result.quantity_e8, target.price_e8, value_e8)
+    if result.entry_cost_e8 >= 0:
         sheet.sum("PnL", value_e8, -result.entry_cost_e8)
     else:
         sheet.sum("PnL", -result.entry_cost_e8, -value_e8)

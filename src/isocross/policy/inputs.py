@@ -24,7 +24,7 @@ from ..limits import ACCOUNT_NOTIONAL_MAX_E8, PRICE_MAX_E8, WALLET_MAX_E8
 from ..rulebook.model import Rulebook, SymbolRules
 from ..units import ONE_E8, Amount, format_e8, to_decimal, to_e8, to_grid, to_rate_e8
 from .pool import PoolPosition
-from .sizing import is_within_brackets, lots_max
+from .sizing import is_within_brackets, lots_max, signed_cost_e8
 
 DEFAULT_RULEBOOK = "binance-usdm"
 FEE_RATE_MAX_E8 = ONE_E8 // 100
@@ -64,18 +64,8 @@ def to_rulebook(value: str | Path | Rulebook) -> Rulebook:
 
 
 def to_rules(rulebook: Rulebook, symbol: str) -> SymbolRules:
-    """The linear contract of that name; UnknownSymbolError, or InputError for an inverse one."""
-    return only_linear(rulebooks.symbol_rules(rulebook, str(symbol)))
-
-
-def only_linear(rules: SymbolRules) -> SymbolRules:
-    """The same rules; InputError for an inverse contract, whose question nothing here answers yet."""
-    if rules.is_inverse:
-        raise InputError(
-            f"contract: {rules.symbol} is INVERSE, margined in {rules.margin_asset}: only LINEAR contracts are answered here; "
-            "compare and a Sandbox run it"
-        )
-    return rules
+    """The contract of that name; UnknownSymbolError."""
+    return rulebooks.symbol_rules(rulebook, str(symbol))
 
 
 def to_is_long(value: str, name: str = "side") -> bool:
@@ -114,15 +104,19 @@ def to_lots(value: Amount, rules: SymbolRules, name: str = "qty") -> int:
 def to_price_ticks(value: Amount, rules: SymbolRules, name: str) -> int:
     """An order price → ticks, on the symbol's grid and within its range."""
     _check_positive(value, name)
-    _check_price_range(to_decimal(value, name) > to_decimal(format_e8(rules.price_max_e8), name), value, rules, name)
-    return to_grid(value, rules.tick_e8, name)
+    price = to_decimal(value, name)
+    if price > to_decimal(format_e8(rules.price_max_e8), name):  # before the grid: far out, the range is what is wrong
+        raise _out_of_range(value, rules, name)
+    ticks = to_grid(value, rules.tick_e8, name)
+    _check_price_range(ticks * rules.tick_e8, value, rules, name)
+    return ticks
 
 
 def to_mark_e8(value: Amount, rules: SymbolRules, name: str = "mark") -> int:
     """A mark price, at most eight decimals, within the symbol's range."""
     _check_positive(value, name)
     mark_e8 = to_e8(value, name)
-    _check_price_range(mark_e8 > min(rules.price_max_e8, PRICE_MAX_E8), value, rules, name)
+    _check_price_range(mark_e8, value, rules, name)
     return mark_e8
 
 
@@ -264,10 +258,11 @@ def to_pool_position(text: str, rulebook: Rulebook) -> PoolPosition:
     entry_e8 = to_mark_e8(match["entry"], rules, "position entry")
     mark_e8 = to_mark_e8(match["mark"], rules, "position mark") if match["mark"] else entry_e8
     kind, quantity_e8 = rules.contract_kind, lots * rules.step_e8
-    if is_long:  # what was paid rounds up, what was received rounds down: against the account
-        entry_cost_e8 = int(margin.value_up_e8(kind, quantity_e8, entry_e8))
+    if is_long != rules.is_inverse:  # what was paid rounds up, what was received rounds down: against the account
+        entry_value_e8 = int(margin.value_up_e8(kind, quantity_e8, entry_e8))
     else:
-        entry_cost_e8 = -int(margin.value_down_e8(kind, quantity_e8, entry_e8))
+        entry_value_e8 = int(margin.value_down_e8(kind, quantity_e8, entry_e8))
+    entry_cost_e8 = signed_cost_e8(rules, is_long, entry_value_e8)
     notional_e8 = int(margin.notional_e8(kind, lots, rules.step_e8, mark_e8))
     if match["leverage"]:
         leverage = to_leverage(match["leverage"], rulebook, rules, "position leverage")
@@ -316,8 +311,20 @@ def _check_positive(value: Amount, name: str) -> None:
         raise AmountError(f"{name}: {value} is not above 0")
 
 
-def _check_price_range(is_above: bool, value: Amount, rules: SymbolRules, name: str) -> None:
-    if is_above:
-        raise AmountError(
-            f"{name}: {value} is out of range, {rules.symbol} trades up to {format_e8(rules.price_max_e8)}"
-        )
+def _check_price_range(price_e8: int, value: Amount, rules: SymbolRules, name: str) -> None:
+    if not rules.price_min_e8 <= price_e8 <= min(rules.price_max_e8, PRICE_MAX_E8):
+        raise _out_of_range(value, rules, name)
+
+
+def _out_of_range(value: Amount, rules: SymbolRules, name: str) -> AmountError:
+    most = format_e8(rules.price_max_e8)
+    where = f"from {format_e8(rules.price_min_e8)} to {most}" if rules.is_inverse else f"up to {most}"
+    return AmountError(f"{name}: {value} is out of range, {rules.symbol} trades {where}")
+
+
+def outlasts_text(rules: SymbolRules, is_long: bool) -> str:
+    """Why a position has no liquidation price."""
+    if not is_long:
+        return f"the margin outlasts any rise, up to {format_e8(rules.price_max_e8)}, the highest price of {rules.symbol}"
+    lowest = f"{format_e8(rules.price_min_e8)}, the lowest price of {rules.symbol}" if rules.is_inverse else "the lowest price"
+    return f"the margin outlasts any fall, down to {lowest}"

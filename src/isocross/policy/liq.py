@@ -70,7 +70,7 @@ def liq(
     mark_e8 = None if mark is None else inputs.to_mark_e8(mark, rules)
     chosen_leverage = inputs.to_leverage(book.default_leverage if leverage is None else leverage, book, rules)
     if is_planned:
-        fills: tuple[Fill, ...] = (planned_fill(book, rules, is_long, qty, margin, entry, mark_e8, chosen_leverage),)
+        fills: tuple[Fill, ...] = (planned_fill(book, rules, is_long, qty, margin, entry, mark_e8, chosen_leverage, taker),)
     else:
         if qty is not None or margin is not None or entry is not None:
             raise InputError("fill: says quantity and price itself; leave out --qty, --margin and --entry")
@@ -93,6 +93,7 @@ def liq(
         mark_e8=mark_e8,
         leverage=chosen_leverage,
         leverage_said=said,
+        is_taker=taker,
         fee_rate_e8=fee_rate_e8,
         is_fee_own=fee is not None,
         wallet_e8=wallet_e8,
@@ -110,6 +111,7 @@ def liq(
         entry_cost_e8=setup.entry_cost_e8,
         mark_e8=setup.mark_e8,
         leverage=chosen_leverage,
+        is_taker=taker,
         fee_rate_e8=fee_rate_e8,
         entry_fee_e8=setup.entry_fee_e8,
         acceptance_fee_rate_e8=setup.acceptance_fee_rate_e8,
@@ -135,7 +137,12 @@ def _isolated_column(setup: Setup, added_e8: int) -> LiqColumn:
         available_e8 = pool.available_e8(setup.wallet_e8, setup.others)
         limit_e8 = pool.isolated_limit_e8(setup.wallet_e8, setup.others)
         most = max_open_lots(
-            setup.max_open_terms, MarginMode.ISOLATED, available_e8, limit_e8, setup.acceptance_fee_rate_e8
+            setup.max_open_terms,
+            MarginMode.ISOLATED,
+            available_e8,
+            limit_e8,
+            setup.fee_rate_e8,
+            setup.acceptance_fee_rate_e8,
         )
         refusal, reason = _refusal(setup, MarginMode.ISOLATED, available_e8, limit_e8, added_e8)
     return LiqColumn(
@@ -170,7 +177,9 @@ def _cross_column(setup: Setup) -> LiqColumn:
     balance_e8 = backing_e8 + setup.unrealized_pnl_e8(setup.mark_e8)
     maintenance_e8 = setup.maintenance_margin_e8
     available_e8 = pool.available_e8(setup.wallet_e8, setup.others)
-    most = max_open_lots(setup.max_open_terms, MarginMode.CROSS, available_e8, fee_rate_e8=setup.acceptance_fee_rate_e8)
+    most = max_open_lots(
+        setup.max_open_terms, MarginMode.CROSS, available_e8, accepted_rate_e8=setup.acceptance_fee_rate_e8
+    )
     refusal, reason = _refusal(setup, MarginMode.CROSS, available_e8, available_e8, 0)
     return LiqColumn(
         mode=MarginMode.CROSS,
@@ -221,7 +230,8 @@ def _liquidation(setup: Setup, backing_e8: int) -> PriceAnswer:
 def _bankruptcy(setup: Setup, backing_e8: int) -> PriceAnswer:
     """The bankruptcy price; asked of the kernel only where one lies inside the symbol's range."""
     rules = setup.rules
-    best_e8, worst_e8 = (rules.price_max_e8, 1) if setup.is_long else (1, rules.price_max_e8)
+    low_e8, high_e8 = rules.price_min_e8, rules.price_max_e8
+    best_e8, worst_e8 = (high_e8, low_e8) if setup.is_long else (low_e8, high_e8)
     if backing_e8 + setup.unrealized_pnl_e8(worst_e8) > 0:
         return PriceAnswer(None, None, _never(setup))
     if backing_e8 + setup.unrealized_pnl_e8(best_e8) <= 0:
@@ -233,8 +243,8 @@ def _bankruptcy(setup: Setup, backing_e8: int) -> PriceAnswer:
             rules.step_e8,
             setup.entry_cost_e8,
             backing_e8,
-            rules.price_min_e8,
-            rules.price_max_e8,
+            low_e8,
+            high_e8,
         )
     )
     if price_e8 == formulas.NO_PRICE:  # a long whose margin is its whole entry value
@@ -243,9 +253,7 @@ def _bankruptcy(setup: Setup, backing_e8: int) -> PriceAnswer:
 
 
 def _never(setup: Setup) -> str:
-    if setup.is_long:
-        return "the margin outlasts any fall, down to the lowest price"
-    return f"the margin outlasts any rise, up to {format_e8(setup.rules.price_max_e8)}, the highest price of {setup.rules.symbol}"
+    return inputs.outlasts_text(setup.rules, setup.is_long)
 
 
 def _refusal(setup: Setup, mode: MarginMode, available_e8: int, limit_e8: int, added_e8: int) -> tuple[Refusal, str]:
@@ -253,12 +261,13 @@ def _refusal(setup: Setup, mode: MarginMode, available_e8: int, limit_e8: int, a
     if not setup.is_planned:
         return Refusal.NONE, ""
     fill, least_e8 = setup.fills[0], setup.rules.min_notional_e8
-    terms = terms_of_fill(setup.book, setup.rules, setup.is_long, fill, setup.leverage)
-    cost = order_cost(terms, fill.lots, setup.acceptance_fee_rate_e8)
-    if cost.fill_value_e8 < least_e8:
-        return Refusal.NOTIONAL_TOO_SMALL, (
-            f"an order of {format_e8(cost.fill_value_e8)} is below the least, {format_e8(least_e8)}"
-        )
+    terms = terms_of_fill(setup.book, setup.rules, setup.is_long, fill, setup.leverage, setup.is_taker)
+    cost = order_cost(terms, fill.lots, setup.fee_rate_e8, setup.acceptance_fee_rate_e8)
+    worth_e8 = int(
+        formulas.fill_value_down_e8(setup.rules.contract_kind, fill.lots, fill.price_ticks, setup.rules.tick_value_e8)
+    )
+    if worth_e8 < least_e8:
+        return Refusal.NOTIONAL_TOO_SMALL, f"an order of {format_e8(worth_e8)} is below the least, {format_e8(least_e8)}"
     if cost.required_e8 > available_e8:
         return Refusal.MARGIN_INSUFFICIENT, (
             f"opening asks for {format_e8(cost.required_e8)} (margin, open loss, fee), "

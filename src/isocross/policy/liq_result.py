@@ -133,6 +133,7 @@ class LiqResult(Answer):
     entry_cost_e8: int  # signed like lots, exact
     mark_e8: int
     leverage: int
+    is_taker: bool  # at the entry
     fee_rate_e8: int
     entry_fee_e8: int
     acceptance_fee_rate_e8: int  # the taker's, or the caller's own: what acceptance and an exit are charged at

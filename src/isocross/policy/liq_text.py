@@ -1,25 +1,27 @@
 """Liq text: the words of `liq`: its heading, its table, its target, why a price is none.
 
-Responsible for: text for people. Must not: compute, print, know the terminal.
+Responsible for: text for people; all but `shown` inside answer.words.money_in the margin asset. Must not: compute, print, know
+the terminal.
 """
 
 from __future__ import annotations
 
 from ..answer import Shown, Table
-from ..answer.words import leverage_text, money_text, percent_text, price_text
+from ..answer.words import leverage_text, money_in, money_text, percent_text, price_text
 from ..codes import MarginMode, Refusal
-from ..units import format_e8, format_money, format_rate
+from ..units import format_e8, format_rate
 from .liq_result import LiqColumn, LiqResult, Target
 
 
 def shown(result: LiqResult) -> Shown:
     """What people see of it."""
-    table = Table(("", *(mode.mode.name.lower() for mode in result.modes)), rows(result))
-    told = [money_words(result)]
-    if result.target is not None:
-        told.append(target_words(result, result.target))
-    warned = [text for text, _ in warnings(result)]
-    return Shown(title(result), (table,), " ".join(told), (*warned, *notes(result)))
+    with money_in(result.rules.margin_asset):
+        table = Table(("", *(mode.mode.name.lower() for mode in result.modes)), rows(result))
+        told = [money_words(result)]
+        if result.target is not None:
+            told.append(target_words(result, result.target))
+        warned = [text for text, _ in warnings(result)]
+        return Shown(title(result), (table,), " ".join(told), (*warned, *notes(result)))
 
 
 def title(result: LiqResult) -> str:
@@ -57,8 +59,8 @@ def rows(result: LiqResult) -> list[list[str]]:
 def money_words(result: LiqResult) -> str:
     """In what money is, and what the entry costs."""
     return (
-        f"Money in {result.rules.margin_asset}. Notional at mark {format_money(result.notional_e8)}; entry fee "
-        f"{format_money(result.entry_fee_e8)} ({format_rate(result.fee_rate_e8, 4)})."
+        f"Money in {result.rules.margin_asset}. Notional at mark {money_text(result.notional_e8)}; entry fee "
+        f"{money_text(result.entry_fee_e8)} ({format_rate(result.fee_rate_e8, 4)})."
     )
 
 

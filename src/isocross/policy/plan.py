@@ -15,10 +15,10 @@ from ..limits import ACCOUNT_NOTIONAL_MAX_E8
 from ..rulebook.model import Rulebook, SymbolRules
 from . import pool
 from .pool import PoolPosition
-from .sizing import OrderCost, OrderTerms, lots_max, most_lots, notional_cap_e8, order_cost
+from .sizing import OrderCost, OrderTerms, lots_max, most_lots, notional_cap_e8, order_cost, signed_cost_e8
 from .trial import Stage
 
-_WOBBLE_UNITS_MAX = 8  # a long's surplus may wobble by a unit where quantity × mark is whole (kernel/margin.py)
+_WOBBLE_UNITS_MAX = 8  # the surplus of what owns its value may wobble by a unit where that is whole (kernel/margin.py)
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Plan:
             self.leverage if leverage is None else leverage,
             self.book.isolated_fill_basis,
             self.book.fee_basis,
+            not self.is_maker,
         )
 
     # ---- what a size costs
@@ -71,7 +72,7 @@ class Plan:
     def exit_fee_e8(self, lots: int, ticks: int) -> int:
         """The taker's fee of closing everything at an order price, the mark being there."""
         rules = self.rules
-        value_e8 = int(margin.fill_value_up_e8(rules.contract_kind, lots, ticks, rules.tick_value_e8))
+        value_e8 = self._closing_value_e8(lots, ticks)
         if self.book.fee_basis is FeeBasis.MARK_VALUE:
             value_e8 = self.notional_e8(lots, ticks * rules.tick_e8)
         return int(margin.rate_up_e8(value_e8, rules.taker_fee_rate_e8))
@@ -79,11 +80,14 @@ class Plan:
     def loss_e8(self, lots: int) -> int:
         """What is lost when everything is closed at the stop's price, both fees included."""
         assert self.stop_ticks is not None
+        _, entry_cost_e8 = self._signed(lots)
+        closing_e8 = signed_cost_e8(self.rules, self.is_long, self._closing_value_e8(lots, self.stop_ticks))
+        return entry_cost_e8 - closing_e8 + self.cost(lots).fee_e8 + self.exit_fee_e8(lots, self.stop_ticks)
+
+    def _closing_value_e8(self, lots: int, ticks: int) -> int:
+        """What the match is worth that closes everything at an order price, as taker."""
         rules = self.rules
-        cost = self.cost(lots)
-        out_e8 = int(margin.fill_value_up_e8(rules.contract_kind, lots, self.stop_ticks, rules.tick_value_e8))
-        move_e8 = cost.fill_value_e8 - out_e8 if self.is_long else out_e8 - cost.fill_value_e8
-        return move_e8 + cost.fee_e8 + self.exit_fee_e8(lots, self.stop_ticks)
+        return int(margin.match_value_e8(rules.contract_kind, not self.is_long, lots, ticks, rules.tick_value_e8))
 
     # ---- what a size may be
 
@@ -99,8 +103,10 @@ class Plan:
     @property
     def lots_min(self) -> int:
         """The fewest lots of an order: the least notional at the entry price."""
-        one_e8 = int(margin.fill_value_up_e8(self.rules.contract_kind, 1, self.price_ticks, self.rules.tick_value_e8))
-        return max(1, -(-self.rules.min_notional_e8 // one_e8))
+        rules = self.rules
+        if rules.is_inverse:
+            return max(1, -(-rules.min_notional_e8 * self.price_ticks // rules.tick_value_e8))
+        return max(1, -(-rules.min_notional_e8 // (self.price_ticks * rules.tick_value_e8)))
 
     def available_e8(self, mode: MarginMode) -> int | None:
         """What the wallet may put up in a mode; None when it was not said."""
@@ -184,8 +190,7 @@ class Plan:
 
     def _signed(self, lots: int) -> tuple[int, int]:
         """Signed lots and signed entry cost."""
-        value_e8 = self.cost(lots).fill_value_e8
-        return (lots, value_e8) if self.is_long else (-lots, -value_e8)
+        return lots if self.is_long else -lots, signed_cost_e8(self.rules, self.is_long, self.cost(lots).fill_value_e8)
 
 
 def with_own_fee(rules: SymbolRules, fee_rate_e8: int) -> SymbolRules:

@@ -80,7 +80,6 @@ def to_order(
         if planned.stop_ticks is not None:
             raise InputError("stop: the order says one itself; say it once")
         planned = replace(planned, stop_ticks=inputs.to_price_ticks(stop, exchange.rules(planned.symbol), "stop"))
-    inputs.only_linear(exchange.rules(planned.symbol))
     return planned
 
 

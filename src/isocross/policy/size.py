@@ -107,12 +107,15 @@ def _until_e8(plan: Plan, rate_e8: int) -> int:
     """The mark after the move, rounded away from the start."""
     move_e8 = -(-plan.mark_e8 * rate_e8 // ONE_E8)
     until_e8 = plan.mark_e8 - move_e8 if plan.is_long else plan.mark_e8 + move_e8
-    if not 1 <= until_e8 <= plan.rules.price_max_e8:
-        most = "a long can fall by less than 100 %" if plan.is_long else f"{plan.rules.symbol} trades up to"
-        top = "" if plan.is_long else f" {format_e8(plan.rules.price_max_e8)}"
-        raise AmountError(
-            f"survive: {format_e8(rate_e8 * 100)} % from {format_e8(plan.mark_e8)} is out of range, {most}{top}"
-        )
+    low_e8, high_e8 = plan.rules.price_min_e8, plan.rules.price_max_e8
+    if not low_e8 <= until_e8 <= high_e8:
+        if not plan.is_long:
+            most = f"{plan.rules.symbol} trades up to {format_e8(high_e8)}"
+        elif plan.rules.is_inverse:
+            most = f"{plan.rules.symbol} trades down to {format_e8(low_e8)}"
+        else:
+            most = "a long can fall by less than 100 %"
+        raise AmountError(f"survive: {format_e8(rate_e8 * 100)} % from {format_e8(plan.mark_e8)} is out of range, {most}")
     return until_e8
 
 
@@ -212,10 +215,7 @@ class _Sizer:
             return "it cannot be opened"
         if not self._is_backed:
             return "needs a wallet"
-        if self._plan.is_long:
-            return "the margin outlasts any fall, down to the lowest price"
-        most = format_e8(self._plan.rules.price_max_e8)
-        return f"the margin outlasts any rise, up to {most}, the highest price of {self._plan.rules.symbol}"
+        return inputs.outlasts_text(self._plan.rules, self._plan.is_long)
 
     # ---- how large
 
@@ -307,7 +307,7 @@ def _notes(plan: Plan, said: Sequence[str], lots: int) -> tuple[str, ...]:
     if lots > most:
         kind = "limit" if plan.is_maker else "market"
         notes.append(
-            f"{-(-lots // most)} orders: one {kind} order has at most {format_e8(most * plan.rules.step_e8)} {plan.rules.base_asset}"
+            f"{-(-lots // most)} orders: one {kind} order has at most {format_e8(most * plan.rules.step_e8)} {plan.rules.quantity_asset}"
         )
     if plan.stop_ticks is not None:
         notes.append("the stop is taken to fill at its price; a gap fills worse, and funding comes on top")

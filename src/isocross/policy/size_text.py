@@ -1,12 +1,13 @@
 """Size text: the words of `size`: its heading, its table, what was tried, what each mode must be told of.
 
-Responsible for: text for people. Must not: compute, print, know the terminal.
+Responsible for: text for people; all but `shown` inside answer.words.money_in the margin asset. Must not: compute, print, know
+the terminal.
 """
 
 from __future__ import annotations
 
 from ..answer import Shown, Table
-from ..answer.words import NONE, least_text, money_text, percent_text, price_text
+from ..answer.words import NONE, least_text, money_in, money_text, percent_text, price_text
 from ..codes import MarginMode, Refusal
 from ..units import format_e8, format_rate
 from .size_result import Bound, Limit, Outlive, SizeColumn, SizeResult, StopOrder, Tried, What
@@ -29,9 +30,10 @@ _STOPS = {
 
 def shown(result: SizeResult) -> Shown:
     """What people see of it."""
-    table = Table(("", *(mode.mode.name.lower() for mode in result.modes)), rows(result))
-    warned = [text for text, _ in warnings(result)]
-    return Shown(title(result), (table,), money_words(result), (*warned, *tried(result), *notes(result)))
+    with money_in(result.rules.margin_asset):
+        table = Table(("", *(mode.mode.name.lower() for mode in result.modes)), rows(result))
+        warned = [text for text, _ in warnings(result)]
+        return Shown(title(result), (table,), money_words(result), (*warned, *tried(result), *notes(result)))
 
 
 def title(result: SizeResult) -> str:

@@ -22,7 +22,7 @@ from ..limits import WALLET_MAX_E8
 from ..rulebook.model import Rulebook
 from ..units import ONE_E8
 from .pool import PoolPosition
-from .sizing import OrderTerms
+from .sizing import OrderTerms, signed_cost_e8
 
 PLENTY_E8 = WALLET_MAX_E8 // 4 * 3  # a wallet where the question is not what it can pay
 _HOUSE, _TRADER = 1, 2
@@ -60,8 +60,19 @@ class _Refused(Exception):
 
 
 def on_the_grid(position: PoolPosition) -> PoolPosition:
-    """The position with an entry value that fills can make: a multiple of tick × step, rounded against the account."""
-    unit_e8 = position.rules.tick_value_e8
+    """The position with an entry value that fills can make, rounded against the account.
+
+    Of a linear contract a multiple of tick × step; an inverse one's is what a taker is given at a whole tick.
+    """
+    rules = position.rules
+    if rules.is_inverse:
+        is_long, tick_e8 = position.lots > 0, rules.tick_e8
+        ticks = -(-position.entry_e8 // tick_e8) if is_long else position.entry_e8 // tick_e8
+        value_e8 = int(
+            margin.match_value_e8(rules.contract_kind, is_long, abs(position.lots), ticks, rules.tick_value_e8)
+        )
+        return replace(position, entry_e8=ticks * tick_e8, entry_cost_e8=signed_cost_e8(rules, is_long, value_e8))
+    unit_e8 = rules.tick_value_e8
     cost_e8 = -(-position.entry_cost_e8 // unit_e8) * unit_e8  # a long pays more, a short has received less
     return replace(position, entry_cost_e8=cost_e8)
 
@@ -236,9 +247,9 @@ class Stage:
             self._ask(CommandKind.DEPOSIT, account=_TRADER, asset=self._asset, amount_e8=amount_e8)
 
     def _open_other(self, row: int, other: PoolPosition) -> None:
-        """Two fills, at a tick and at the next one, which make its entry value exactly."""
+        """Two fills, at a tick and at the next one, which make its entry value exactly; of an inverse contract one."""
         lots, ticks = abs(other.lots), _entry_ticks(other)
-        at_next = abs(other.entry_cost_e8) // other.rules.tick_value_e8 - lots * ticks
+        at_next = 0 if other.rules.is_inverse else abs(other.entry_cost_e8) // other.rules.tick_value_e8 - lots * ticks
         side = Side.BUY if other.lots > 0 else Side.SELL
         for price, part in ((ticks, lots - at_next), (ticks + 1, at_next)):
             self._limit(_HOUSE, row, _opposite(side), price, part)
@@ -266,6 +277,8 @@ class Stage:
 
 def _entry_ticks(other: PoolPosition) -> int:
     """The tick at or below the average entry."""
+    if other.rules.is_inverse:
+        return other.entry_e8 // other.rules.tick_e8
     return abs(other.entry_cost_e8) // (other.rules.tick_value_e8 * abs(other.lots))
 
 

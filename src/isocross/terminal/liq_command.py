@@ -130,18 +130,20 @@ def liq(
 
 
 def _print(result: LiqResult) -> None:
+    from ..answer import words
     from ..policy import liq_text as text
 
     out = console()
-    say(out, text.title(result), "bold")
-    say(out, f"Rulebook {result.rulebook.name} as of {result.rulebook.as_of}.")
-    out.print()
-    out.print(columns_table([mode.mode.name.lower() for mode in result.modes], text.rows(result)))
-    out.print()
-    say(out, text.money_words(result))
-    if result.target is not None:
-        say(out, text.target_words(result, result.target))
-    for told, is_bad in text.warnings(result):
-        bullet(out, told, "red" if is_bad else None)
-    for note in text.notes(result):
-        bullet(out, note)
+    with words.money_in(result.rules.margin_asset):
+        say(out, text.title(result), "bold")
+        say(out, f"Rulebook {result.rulebook.name} as of {result.rulebook.as_of}.")
+        out.print()
+        out.print(columns_table([mode.mode.name.lower() for mode in result.modes], text.rows(result)))
+        out.print()
+        say(out, text.money_words(result))
+        if result.target is not None:
+            say(out, text.target_words(result, result.target))
+        for told, is_bad in text.warnings(result):
+            bullet(out, told, "red" if is_bad else None)
+        for note in text.notes(result):
+            bullet(out, note)

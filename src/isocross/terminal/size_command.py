@@ -104,16 +104,18 @@ def size(
 
 
 def _print(result: SizeResult) -> None:
+    from ..answer import words
     from ..policy import size_text as text
 
     out = console()
-    say(out, text.title(result), "bold")
-    say(out, f"Rulebook {result.rulebook.name} as of {result.rulebook.as_of}.")
-    out.print()
-    out.print(columns_table([mode.mode.name.lower() for mode in result.modes], text.rows(result)))
-    out.print()
-    say(out, text.money_words(result))
-    for told, is_bad in text.warnings(result):
-        bullet(out, told, "red" if is_bad else None)
-    for told in (*text.tried(result), *text.notes(result)):
-        bullet(out, told)
+    with words.money_in(result.rules.margin_asset):
+        say(out, text.title(result), "bold")
+        say(out, f"Rulebook {result.rulebook.name} as of {result.rulebook.as_of}.")
+        out.print()
+        out.print(columns_table([mode.mode.name.lower() for mode in result.modes], text.rows(result)))
+        out.print()
+        say(out, text.money_words(result))
+        for told, is_bad in text.warnings(result):
+            bullet(out, told, "red" if is_bad else None)
+        for told in (*text.tried(result), *text.notes(result)):
+            bullet(out, told)
