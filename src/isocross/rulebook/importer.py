@@ -323,7 +323,7 @@ def _parts(market: str) -> tuple[str, str, str]:
         if not settle:
             raise _Refused("it names no margin asset: expected BASE/QUOTE:ASSET")
         if settle == base:
-            raise _NotRunHere("it is an inverse contract, margined in its base asset: not run here")
+            raise _NotRunHere("it is an inverse contract, whose face value and lowest price such a file does not tell: write it into a rulebook of your own")
         if settle != quote:
             raise _NotRunHere(f"it is quoted in {quote} and margined in {settle}: not run here")
     else:
