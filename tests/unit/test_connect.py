@@ -53,7 +53,10 @@ def test_a_ccxt_exchange_is_set_up_in_place():
     exchange = ccxt.binanceusdm()
     assert connect_at(exchange, "http://127.0.0.1:8787/", "key", "secret") is exchange
     assert exchange.urls["api"]["fapiPrivateV3"] == "http://127.0.0.1:8787/fapi/v3"
-    assert exchange.urls["api"]["ws"]["linear"] == "ws://127.0.0.1:8787/ws"
+    streams = exchange.urls["api"]["ws"]
+    for name in ("linear", "future"):  # of newer and of older releases
+        assert streams[name] == "ws://127.0.0.1:8787/ws"
+        assert streams["ws-api"][name] == "ws://127.0.0.1:8787/ws-fapi/v1"
     assert exchange.exceptions["exact"]["-2019"] is ccxt.InsufficientFunds
     assert (exchange.apiKey, exchange.secret) == ("key", "secret")
     assert ccxt.binanceusdm().urls["api"]["fapiPublic"].startswith("https://"), "only this object is changed"

@@ -109,8 +109,9 @@ def _merge(into: dict[str, Any], addresses: dict[str, Any]) -> None:
 
 
 def ccxt_addresses(place: Place) -> dict[str, Any]:
-    """`urls.api` of ccxt, its pro part too."""
+    """`urls.api` of ccxt, its pro part too, under the names of every release: streams were `future`, then `linear`."""
     url = place.url
+    stream, calls = f"{place.ws}/ws", f"{place.ws}/ws-fapi/v1"
     return {
         "fapiPublic": f"{url}/fapi/v1",
         "fapiPrivate": f"{url}/fapi/v1",
@@ -126,7 +127,7 @@ def ccxt_addresses(place: Place) -> dict[str, Any]:
         "dapiPrivate": f"{url}/dapi/v1",
         "eapiPublic": f"{url}/eapi/v1",
         "eapiPrivate": f"{url}/eapi/v1",
-        "ws": {"linear": f"{place.ws}/ws", "ws-api": {"linear": f"{place.ws}/ws-fapi/v1"}},
+        "ws": {"linear": stream, "future": stream, "ws-api": {"linear": calls, "future": calls}},
     }
 
 
