@@ -42,7 +42,7 @@ def applied(exchange: Exchange, commands: list[world.Command]) -> list[np.ndarra
 def cramp(exchange: Exchange) -> None:
     """As little scratch as there can be, so that everything has to grow or to park."""
     state = exchange._state
-    for name, rows in (("events", 8), ("undo", 64), ("due", 1), ("triggers", 1)):
+    for name, rows in (("events", 8), ("undo", 64), ("due", 1), ("triggers", 1), ("ranked", 2)):
         state._allocate(name, rows)
     state.control["event_threshold"] = 6
 

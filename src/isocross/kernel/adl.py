@@ -69,16 +69,25 @@ def hand_over(s, p, value_e8):
 
 @kernel
 def _deleverage_ranked(s, p, value_e8, done, whole):
-    """Counterparties one after the other, each once and for all that it can bear. Returns the lots that are done."""
+    """Counterparties one after the other, each once and for all that it can bear. Returns the lots that are done.
+
+    An account stands against a liquidated position with one position, and its turn changes nobody else's score. So those
+    of one walk over the holders stay in their order, and the next walk is for those behind them.
+    """
     control = s.control.raw(0)
     control.ranking_epoch += 1
-    while done < whole:
-        c, score = _next_counterparty(s, p)
-        if c == NO_ROW:
-            break
+    count = _rank_counterparties(s, p)
+    turn = 0
+    while done < whole and turn < count:
+        row = s.ranked[turn]
+        c = row.position
         stamp = s.position_stamps.raw(c)
         stamp.ranking_epoch = control.ranking_epoch
-        done += _deleverage_one(s, p, c, score, whole - done, value_e8, done, whole, True)
+        done += _deleverage_one(s, p, c, row.score_e8, whole - done, value_e8, done, whole, True)
+        turn += 1
+        if turn == count and count == len(s.ranked) and done < whole:
+            count = _rank_counterparties(s, p)
+            turn = 0
     return done
 
 
@@ -339,25 +348,46 @@ def _leverage_score_e8(s, c, upnl, balance):
 
 
 @kernel
-def _next_counterparty(s, p):
-    """(position, score) of the best-ranked counterparty that had no turn in this handover; NO_ROW when all had one."""
-    position = s.positions[p]
-    best = NO_ROW
-    best_score = 0
-    c = s.symbols[position.symbol].first_position
+def _rank_counterparties(s, p):
+    """Put the best counterparties that had no turn in this handover into `ranked`, best first. Returns how many are there."""
+    count = 0
+    c = s.symbols[s.positions[p].symbol].first_position
     while c != NO_ROW:
-        other = s.positions[c]
         if _is_counterparty(s, p, c) and s.position_stamps[c].ranking_epoch != s.control[0].ranking_epoch:
-            score = _score_e8(s, c)
-            if (
-                best == NO_ROW
-                or score > best_score
-                or (score == best_score and other.account < s.positions[best].account)
-            ):
-                best = c
-                best_score = score
-        c = other.next_in_symbol
-    return best, best_score
+            count = _rank(s, count, c, _score_e8(s, c))
+        c = s.positions[c].next_in_symbol
+    return count
+
+
+@kernel
+def _rank(s, count, c, score_e8):
+    """Insert a counterparty into the `count` ranked ones; the last of a full table falls out. Returns how many are there."""
+    place = count
+    if count == len(s.ranked):
+        if not _comes_before(s, c, score_e8, count - 1):
+            return count
+        place = count - 1
+    else:
+        count += 1
+    while place > 0 and _comes_before(s, c, score_e8, place - 1):
+        better = s.ranked[place - 1]
+        row = s.ranked.raw(place)
+        row.score_e8 = better.score_e8
+        row.position = better.position
+        place -= 1
+    row = s.ranked.raw(place)
+    row.score_e8 = score_e8
+    row.position = c
+    return count
+
+
+@small
+def _comes_before(s, c, score_e8, place):
+    """Whether a counterparty comes before the one at a place: the higher score, then the older account."""
+    other = s.ranked[place]
+    if score_e8 != other.score_e8:
+        return score_e8 > other.score_e8
+    return s.positions[c].account < s.positions[other.position].account
 
 
 @kernel

@@ -295,6 +295,8 @@ POSITION_STAMP = np.dtype(
     ],
     align=True,
 )
+RANKED_ROWS = 512
+RANKED = np.dtype([("score_e8", _I8), ("position", _I8)], align=True)  # the next counterparties of a handover, best first
 POOL_STAMP = np.dtype([("due_serial", _I8)], align=True)  # row = wallet
 DUE = np.dtype(  # a heap, the worst first
     [
@@ -448,7 +450,7 @@ DERIVED = (
     "trigger_nodes", "trigger_heaps", "timers", "timer_heap",
 )
 SCRATCH = (
-    "control", "touched", "stamps", "position_stamps", "pool_stamps", "due", "visited", "triggers", "traded", "moved", "undo", "logged", "events", "commands", "results",
+    "control", "touched", "stamps", "position_stamps", "pool_stamps", "ranked", "due", "visited", "triggers", "traded", "moved", "undo", "logged", "events", "commands", "results",
 )
 
 TABLES: dict[str, np.dtype] = {
@@ -472,6 +474,7 @@ TABLES: dict[str, np.dtype] = {
     "stamps": STAMP,
     "position_stamps": POSITION_STAMP,
     "pool_stamps": POOL_STAMP,
+    "ranked": RANKED,
     "due": DUE,
     "bands": BAND,
     "pools": POOL,

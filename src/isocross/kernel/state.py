@@ -29,6 +29,7 @@ from .schema import (
     LINK_HEIGHT,
     MARK_NEVER,
     NO_ROW,
+    RANKED_ROWS,
     SCRATCH,
     TABLE_INDEX,
     TABLES,
@@ -74,6 +75,7 @@ class State:
         self._allocate("trigger_heaps", 4 * len(symbols) + 1)
         self._allocate("traded", len(symbols))
         self._allocate("moved", len(symbols))
+        self._allocate("ranked", RANKED_ROWS)
         self._allocate("pricing", len(symbols))
         self._allocate("basis", len(symbols) * BASIS_SAMPLES)
         self._allocate_dependents()
