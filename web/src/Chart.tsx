@@ -162,6 +162,13 @@ export function Chart({ world, symbol, interval, tick, state, lines, position, t
     })));
   }, [fills?.length, fills?.at(-1)?.order_id, interval, palette]);
 
+  const wasScaling = useRef(true); // somebody may have set the scale by hand
+  const holdScale = (isHeld: boolean) => {
+    const scale = candles.current?.priceScale();
+    if (isHeld) wasScaling.current = scale?.options().autoScale ?? true;
+    scale?.applyOptions({ autoScale: isHeld ? false : wasScaling.current });
+  };
+
   const decimals = decimalsOf(tick);
   const words = state ? `${symbol}, ${interval} candles. Last ${shown(state.market.last, decimals)}. ${lines.map((one) => `${one.title} ${shown(one.price, decimals)}`).join(", ")}` : symbol;
   return (
@@ -184,6 +191,7 @@ export function Chart({ world, symbol, interval, tick, state, lines, position, t
         <LineHandles lines={lines.filter((line) => line.grip)} tick={tick} symbol={symbol} draft={draft} setDraft={setDraft}
           onMove={(line, price) => void onMove(line, price).then(() => setDraft((old) => (old?.key === keyOf(line) ? null : old)))}
           heightOf={(price) => candles.current?.priceToCoordinate(Number(price)) ?? null} priceAt={(y) => candles.current?.coordinateToPrice(y) ?? null}
+          hold={holdScale}
           register={(told) => { layout.current = told; }} />
       </div>
       {isTable && <ChartTable world={world} symbol={symbol} interval={interval} decimals={decimals} />}

@@ -8,16 +8,17 @@ export const keyOf = (line: Line): string => (line.grip ? ("order" in line.grip 
 
 interface Props {
   lines: Line[]; tick: string; symbol: string; draft: Draft | null; setDraft: (draft: Draft | null) => void;
-  onMove: (line: Line, price: string) => void; heightOf: (price: string) => number | null; priceAt: (y: number) => number | null; register: (layout: () => void) => void;
+  onMove: (line: Line, price: string) => void; heightOf: (price: string) => number | null; priceAt: (y: number) => number | null; hold: (isHeld: boolean) => void; register: (layout: () => void) => void;
 }
 
 const STEP = 1000n; // an arrow moves by a thousandth of the price, a page by a hundredth, with Shift by a tick
 
-export function LineHandles({ lines, tick, symbol, draft, setDraft, onMove, heightOf, priceAt, register }: Props) {
+export function LineHandles({ lines, tick, symbol, draft, setDraft, onMove, heightOf, priceAt, hold, register }: Props) {
   const held = useRef(new Map<string, HTMLDivElement>());
   const host = useRef<HTMLDivElement>(null);
   const prices = useRef(new Map<string, string>());
   const isDragging = useRef(false);
+  const grabbedAt = useRef(0); // how far below its line the pointer took hold of it
   prices.current = new Map(lines.map((line) => [keyOf(line), draft?.key === keyOf(line) ? draft.price : line.price]));
 
   const layout = () => {
@@ -41,17 +42,20 @@ export function LineHandles({ lines, tick, symbol, draft, setDraft, onMove, heig
     event.preventDefault();
     event.currentTarget.focus();
     event.currentTarget.setPointerCapture(event.pointerId);
+    hold(true); // the line is in the scale: without this the scale would move under the pointer
+    const y = heightOf(prices.current.get(keyOf(line)) ?? line.price);
+    grabbedAt.current = y === null || !host.current ? 0 : event.clientY - host.current.getBoundingClientRect().top - y;
     isDragging.current = true;
-    void line;
   };
+  const letGo = () => { isDragging.current = false; hold(false); };
   const drag = (line: Line) => (event: PointerEvent<HTMLDivElement>) => {
     if (!isDragging.current || !host.current) return;
-    const price = priceAt(event.clientY - host.current.getBoundingClientRect().top);
+    const price = priceAt(event.clientY - host.current.getBoundingClientRect().top - grabbedAt.current);
     if (price !== null && price > 0) move(line, fromTicks(BigInt(Math.max(1, Math.round(price / Number(tick)))), tick));
   };
   const up = (line: Line) => () => {
     if (!isDragging.current) return;
-    isDragging.current = false;
+    letGo();
     const price = prices.current.get(keyOf(line));
     if (price) send(line, price);
   };
@@ -62,7 +66,7 @@ export function LineHandles({ lines, tick, symbol, draft, setDraft, onMove, heig
     const by = { ArrowUp: arrow, ArrowRight: arrow, ArrowDown: -arrow, ArrowLeft: -arrow, PageUp: 10n * arrow, PageDown: -10n * arrow }[event.key];
     if (by !== undefined) { event.preventDefault(); if (ticks + by > 0n) move(line, fromTicks(ticks + by, tick)); }
     else if (event.key === "Enter") { event.preventDefault(); send(line, there); }
-    else if (event.key === "Escape") { event.preventDefault(); isDragging.current = false; setDraft(null); }
+    else if (event.key === "Escape") { event.preventDefault(); letGo(); setDraft(null); }
   };
 
   return (
@@ -75,7 +79,7 @@ export function LineHandles({ lines, tick, symbol, draft, setDraft, onMove, heig
           <div key={key} ref={(element) => { if (element) held.current.set(key, element); else held.current.delete(key); }} className={`handle ${line.kind} ${isMoved ? "moved" : ""}`}
             style={{ left: 6 + (place % 4) * 96 }} role="slider" tabIndex={0} aria-orientation="vertical" aria-label={`Move ${line.title}, ${symbol}`}
             aria-valuemin={0} aria-valuemax={Number(price) * 10} aria-valuenow={Number(price)} aria-valuetext={`${shown(price, decimalsOf(tick))}${isMoved ? ", not sent: Enter sends it, Escape leaves it" : ""}`}
-            onPointerDown={down(line)} onPointerMove={drag(line)} onPointerUp={up(line)} onPointerCancel={() => { isDragging.current = false; setDraft(null); }} onKeyDown={keys(line)}
+            onPointerDown={down(line)} onPointerMove={drag(line)} onPointerUp={up(line)} onPointerCancel={() => { letGo(); setDraft(null); }} onKeyDown={keys(line)}
             onBlur={() => { if (isMoved && !isDragging.current) setDraft(null); }}>
             <span aria-hidden="true">⇕ {isMoved ? priced(price, tick) : line.title}</span>
           </div>
