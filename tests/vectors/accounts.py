@@ -114,6 +114,16 @@ class Holding:
             raise NotApplicable("an account is due on the way to its state")
         return account
 
+    def open_at_the_end(self, world: World, positions: list[Fields], cash: Fraction) -> int:
+        """The same while the marks are the final ones: what it was lent to open is withdrawn, as far as that is allowed."""
+        quantities = quantities_of(positions)
+        account = world.account(RICH)
+        for name, quantity in quantities.items():
+            world.open(account, name, quantity, self.final[name])
+        left = cash + sum(quantity * self.final[name] for name, quantity in quantities.items())
+        world.withdraw(account, RICH - left)
+        return account
+
 
 def quantities_of(positions: list[Fields]) -> dict[str, Fraction]:
     """Symbol → signed quantity."""

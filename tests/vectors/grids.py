@@ -11,13 +11,28 @@ from typing import Any
 
 from isocross.kernel import margin
 from isocross.limits import LEVERAGE_MAX, NOTIONAL_MAX_E8
-from isocross.policy.sizing import OrderTerms, is_within_brackets, lots_for_margin
+from isocross.policy.sizing import OrderTerms, is_within_brackets, lots_for_margin, order_cost
 from isocross.rulebook.brackets import BracketRow
 from isocross.rulebook.model import Bracket
-from tests.vectors.vector import Fields, NotApplicable, Vector, cannot, handles, number
+from tests.vectors.vector import Fields, NotApplicable, Vector, handles, number
 from tests.vectors.world import Market, bracket_table, e8, money
 
-cannot("no column for a largest order quantity or cost", "max_margin_for_symbol")
+
+@handles("max_margin_for_symbol")
+def _max_margin(vector: Vector) -> dict[str, Any]:
+    """What the largest order asks for at its price."""
+    inputs = vector.inputs
+    inputs.only("price", "leverage", "max_qty", "max_cost")
+    if inputs.get("max_cost") is not None:
+        raise NotApplicable("no column for the largest cost of an order")
+    price, most, leverage = number(inputs["price"]), number(inputs["max_qty"]), number(inputs["leverage"])
+    if leverage.denominator != 1:
+        raise NotApplicable("leverage is a whole number here")
+    rules = replace(Market("X", (price,), (most,)).rules(), order_quantity_max_e8=e8(most, "a quantity"))
+    price_e8 = e8(price, "a price")
+    terms = OrderTerms(rules, True, price_e8 // rules.tick_e8, price_e8, int(leverage))
+    return {"max_margin": money(order_cost(terms, rules.order_lots_max).transfer_e8)}
+
 
 
 def _table(tiers: list[Fields]) -> tuple[Bracket, ...]:

@@ -5,6 +5,7 @@ Responsible for: vectors that a prices command of a real exchange answers. Must 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,16 +13,15 @@ from isocross.codes import CommandKind, EventKind, LiquidationLadder, MarginMode
 from isocross.kernel import margin
 from isocross.kernel.schema import FUND_ACCOUNT
 from tests.vectors.accounts import EQUALITY, Holding, due_at, quantities_of, short_market
-from tests.vectors.prices import ENTRY_BASIS, INVERSE
+from tests.vectors.prices import ENTRY_BASIS
 from tests.vectors.vector import Fields, Missing, NotApplicable, Vector, cannot, handles, number
-from tests.vectors.world import HOUSE, RICH, Market, World, money, side_of, sign_of
+from tests.vectors.world import HOUSE, LEAST_RATE, RICH, Market, World, money, side_of, sign_of
 
 BELOW_ZERO = Fraction(0)  # takeover ratio: what the book leaves is handed over only below a balance of zero
 TAKER_BESIDE = "a liquidator that takes a position over beside the book: no such role"
 COMMAND = "no command closes a liquidated position by hand, so none is refused for its size"
-SETTLEMENT = "final settlement of a market at the oracle price (delisting): later feature"
 
-cannot(INVERSE, "inverse_cross_liquidation")
+cannot(ENTRY_BASIS, "inverse_cross_liquidation")
 cannot(
     "closes until the target margin is restored, at the oracle price less a fee: " + TAKER_BESIDE,
     "liquidate_to_target",
@@ -342,14 +342,58 @@ def _whole(liquidated: Fields, counterparty: Fields | None, name: str, change: F
             raise NotApplicable(COMMAND)
 
 
+class _Settled:
+    """Accounts whose contract is settled for good at the oracle price; who is below zero there is handed over before."""
+
+    def __init__(self, accounts: list[Fields], markets: list[Fields], name: str) -> None:
+        held = [quantity for one in accounts for quantity in quantities_of(list(one["positions"])).values()]
+        holding = Holding(markets, held)
+        is_pair = len(accounts) > 1
+        # what must be held is not asked at a settlement, and where one account has not died yet another may have
+        rows = [replace(row, maintenance_rate=LEAST_RATE) for row in holding.rows] if is_pair else holding.rows
+        self.world = World([*rows, _sink()], takeover_ratio=BELOW_ZERO)
+        _exhaust_fund(self.world)
+        self._said = accounts
+        if is_pair:
+            self.world.marks(holding.final)
+        open_one = holding.open_at_the_end if is_pair else holding.open
+        self._accounts = [
+            open_one(self.world, list(one["positions"]), number(one["quote_balance"])) for one in accounts
+        ]
+        events = self.world.marks(holding.final)
+        handed = (EventKind.TAKEOVER, EventKind.ADL)
+        self.is_handed_over = any(self.world.of_kind(events, kind, one) for kind in handed for one in self._accounts)
+        self.was_settled = bool(self.world.position(self._accounts[0], name).lots)
+        self.world.delist(name)
+        assert not self.world.position(self._accounts[0], name).lots
+
+    def report(self, said: Fields) -> dict[str, Any]:
+        """Balance and positions as the vector lists them."""
+        account = self._accounts[next(place for place, one in enumerate(self._said) if one is said)]
+        rows = [
+            {"symbol": one.symbol, "qty": self.world.quantity(one.symbol, one.lots)}
+            for one in self.world.exchange.positions(account)
+        ]
+        return {
+            "account": said.get("account"),
+            "quote_balance": self.world.cash(account),
+            "positions": sorted(rows, key=lambda row: row["symbol"]),
+        }
+
+
 @handles("deleverage_pair")
 def _deleverage_pair(vector: Vector) -> dict[str, Any]:
     inputs = vector.inputs
     inputs.only("liquidated", "offsetting", "symbol", "qty_delta", "price_rule", "markets", "quote_step")
-    if inputs["price_rule"] != "bankruptcy":
-        raise NotApplicable(SETTLEMENT)
     liquidated, offsetting, name = inputs["liquidated"], inputs["offsetting"], str(inputs["symbol"])
     _whole(liquidated, offsetting, name, number(inputs["qty_delta"]))
+    if inputs["price_rule"] == "oracle":
+        settled = _Settled([liquidated, offsetting], list(inputs["markets"]), name)
+        if settled.is_handed_over:
+            raise NotApplicable("an account below zero is handed over before its contract is settled")
+        return {"error": None, "liquidated": settled.report(liquidated), "offsetting": settled.report(offsetting)}
+    if inputs["price_rule"] != "bankruptcy":
+        raise NotApplicable(f"price rule {inputs['price_rule']!r} is unknown")
     pair = _Pair(liquidated, offsetting, list(inputs["markets"]), name)
     pair.check_due()
     if pair.lots_taken() != abs(number(inputs["qty_delta"])):
@@ -389,11 +433,14 @@ def _deleverage_queue(vector: Vector) -> dict[str, Any]:
 def _trigger(vector: Vector) -> dict[str, Any]:
     inputs = vector.inputs
     inputs.only("quote_balance", "positions", "markets", "market_status", "quote_step")
-    if inputs.get("market_status", "active") != "active":
-        raise NotApplicable(SETTLEMENT)
     names = list(quantities_of(list(inputs["positions"])))
     if len(names) != 1:
         raise NotApplicable("a pool of several positions is handed over whole, in shares of its maintenance")
+    if inputs.get("market_status", "active") == "final_settlement":
+        settled = _Settled([inputs], list(inputs["markets"]), names[0])
+        return {"at_bankruptcy_price": settled.is_handed_over, "at_oracle_price": settled.was_settled}
+    if inputs.get("market_status", "active") != "active":
+        raise NotApplicable(f"market status {inputs['market_status']!r} is unknown")
     pair = _Pair(inputs, None, list(inputs["markets"]), names[0], takeover_ratio=BELOW_ZERO)
     handed = pair.world.of_kind(pair.events, EventKind.TAKEOVER, pair.liquidated)
     return {"at_bankruptcy_price": bool(handed), "at_oracle_price": False}

@@ -15,13 +15,12 @@ from isocross.kernel import margin
 from isocross.rulebook.brackets import BracketRow
 from isocross.rulebook.model import Bracket
 from tests.vectors.vector import Missing, NotApplicable, Vector, cannot, handles, number
-from tests.vectors.world import Market, World, bracket_table, e8, money, near, sign_of
+from tests.vectors.world import RICH, Market, World, bracket_table, e8, money, near, sign_of
 
 ENTRY_BASIS = "no column for maintenance on the entry value (maintenance_basis): here it follows the mark"
-INVERSE = "an inverse contract: the worlds of these vectors hold linear ones"
+INVERSE = "an inverse contract: this formula is of linear ones"
 SYMBOL = "X"
 
-cannot(INVERSE, "liq_inverse_cross", "liq_inverse_isolated", "bankruptcy_inverse")
 cannot("no column for a buffer between liquidation price and trigger (liquidation_buffer)", "liq_buffer")
 cannot(ENTRY_BASIS, "liq_inverse_isolated_leverage", "liq_linear_mmr_on_entry_notional", "liq_linear_mm_fraction_of_im")
 
@@ -52,8 +51,10 @@ def _brackets(rate: Fraction, amount: Fraction, notional: Fraction) -> tuple[Bra
 class _Holder:
     """One account with one position in a world of its own."""
 
-    def __init__(self, quantity: Fraction, entry: Fraction, brackets: tuple[Bracket, ...], mode: MarginMode) -> None:
-        market = Market(SYMBOL, (entry,), (quantity,), brackets=brackets, price_max=40 * entry)
+    def __init__(
+        self, quantity: Fraction, entry: Fraction, brackets: tuple[Bracket, ...], mode: MarginMode, *, is_inverse: bool = False
+    ) -> None:
+        market = Market(SYMBOL, (entry,), (quantity,), brackets=brackets, price_max=40 * entry, is_inverse=is_inverse)
         self.world = World([market], mode=mode)
         self.world.marks({SYMBOL: entry})
 
@@ -152,6 +153,29 @@ def _ratio(vector: Vector) -> dict[str, Any]:
     entry = Fraction(int(cash / -quantity / 2)) or Fraction(1)  # well below bankruptcy
     holder = _Holder(-quantity, entry, _brackets(ratio - 1, Fraction(0), Fraction(0)), MarginMode.CROSS)
     holder.open(cash + quantity * entry, quantity, entry, None)
+    return {
+        "liquidation_price": holder.liquidation_price(vector),
+        "bankruptcy_price": holder.bankruptcy_price(vector),
+    }
+
+
+@handles("liq_inverse_cross", "liq_inverse_isolated", "bankruptcy_inverse")
+def _inverse(vector: Vector) -> dict[str, Any]:
+    """A sum of quote money, margined in coin."""
+    inputs = vector.inputs
+    inputs.only("side", "entry_price", "contracts_value", "leverage", "mmr", "collateral", "taker_fee")
+    sign, entry = sign_of(inputs["side"]), number(inputs["entry_price"])
+    quantity = number(inputs["contracts_value"])
+    rate = number(inputs.get("mmr", 0))
+    if number(inputs.get("taker_fee", 0)):
+        raise NotApplicable("no column for a closing fee, taken at the bankruptcy price, in the trigger")
+    mode = MarginMode.ISOLATED if inputs.get("collateral") is None else MarginMode.CROSS
+    table = bracket_table([BracketRow(0, e8(rate, "a maintenance rate") or 1, 1000)])
+    holder = _Holder(quantity, entry, table, mode, is_inverse=True)
+    if mode is MarginMode.CROSS:
+        holder.open(number(inputs["collateral"]), sign * quantity, entry, None)
+    else:
+        holder.open(RICH, sign * quantity, entry, number(inputs["leverage"]))
     return {
         "liquidation_price": holder.liquidation_price(vector),
         "bankruptcy_price": holder.bankruptcy_price(vector),

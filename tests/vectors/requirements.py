@@ -58,13 +58,15 @@ def _whole_leverage(fraction: Fraction) -> Fraction:
     return 1 / fraction
 
 
-def position_at(price: Fraction, quantity: Fraction, leverage: Fraction, rate: Fraction) -> tuple[Fraction, Fraction]:
+def position_at(
+    price: Fraction, quantity: Fraction, leverage: Fraction, rate: Fraction, *, is_inverse: bool = False
+) -> tuple[Fraction, Fraction]:
     """(initial margin, maintenance margin) of a cross position opened at its mark."""
     if price <= 0:
         raise NotApplicable("a price of 0 is no price here")
     if not quantity:
         raise NotApplicable("a flat position has no requirement to read")
-    world = World([Market(SYMBOL, (price,), (quantity,), rate)])
+    world = World([Market(SYMBOL, (price,), (quantity,), rate, is_inverse=is_inverse)])
     world.marks({SYMBOL: price})
     account = world.account(RICH)
     world.set_leverage(account, SYMBOL, leverage)
@@ -94,10 +96,11 @@ def _fractions(vector: Vector) -> dict[str, Any]:
 def _over_leverage(vector: Vector) -> dict[str, Any]:
     inputs = vector.inputs
     inputs.only("contract", "contracts", "multiplier", "price", "leverage")
-    if inputs.get("contract", "linear") != "linear":
-        raise NotApplicable(INVERSE)
     quantity = number(inputs["contracts"]) * number(inputs.get("multiplier", 1))
-    initial, _ = position_at(number(inputs["price"]), quantity, number(inputs["leverage"]), Fraction(1, 1000))
+    is_inverse = inputs.get("contract", "linear") == "inverse"
+    initial, _ = position_at(
+        number(inputs["price"]), quantity, number(inputs["leverage"]), Fraction(1, 1000), is_inverse=is_inverse
+    )
     return {"margin": initial}
 
 

@@ -224,8 +224,6 @@ class _Account:
     def __init__(self, vector: Vector) -> None:
         inputs = vector.inputs
         inputs.only("contract", "leverage", "balance", "maker_fee", "taker_fee", "maintenance_fraction", "ops")
-        if inputs.get("contract", "linear") != "linear":
-            raise NotApplicable(INVERSE)
         self.ops = list(inputs["ops"])
         prices, sizes = [], []
         for op in self.ops:
@@ -236,7 +234,8 @@ class _Account:
             raise NotApplicable("input bid is missing")
         self.maker_fee, self.taker_fee = number(inputs["maker_fee"]), number(inputs["taker_fee"])
         market = Market(
-            "X", tuple(prices), tuple(sizes), maker_fee_rate=self.maker_fee, taker_fee_rate=self.taker_fee
+            "X", tuple(prices), tuple(sizes), maker_fee_rate=self.maker_fee, taker_fee_rate=self.taker_fee,
+            is_inverse=inputs.get("contract", "linear") == "inverse",
         )  # fmt: skip
         self.world = World([market], fill_basis=IsolatedFillBasis.FILL, mode=MarginMode.ISOLATED)
         self.world.marks({"X": prices[0]})

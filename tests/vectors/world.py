@@ -29,6 +29,7 @@ from isocross.codes import (
     RemainderTo,
     SelfTradePrevention,
     Side,
+    SymbolStatus,
     TimeInForce,
 )
 from isocross.exchange import Exchange, Result
@@ -95,11 +96,14 @@ class Market:
     price_max: Fraction | None = None  # twenty times the highest price unless said
     leverage_max: int = LEVERAGE_MAX
     impact: Fraction = Fraction(1)  # notional of the impact prices
+    is_inverse: bool = False  # quantities are of quote money then, and money is coin
 
     def rules(self) -> SymbolRules:
         """As a row of a rulebook, within the bounds of limits.py."""
         tick_e8 = grid_e8(self.prices, "a price")
         step_e8 = grid_e8(self.quantities, "a quantity")
+        if self.is_inverse:
+            return self._inverse_rules(tick_e8, step_e8)
         if tick_e8 * step_e8 % E8:
             raise NotApplicable("tick × step is finer than 0.00000001, the engine's unit of money")
         highest = self.price_max or 20 * max([*self.prices, Fraction(1)])
@@ -112,13 +116,31 @@ class Market:
             price_max_e8 = min(PRICE_MAX_E8, -(-int(2 * highest * E8) // tick_e8) * tick_e8)
             if most_e8 > QUANTITY_MAX_E8 or most_e8 * price_max_e8 > NOTIONAL_MAX_E8 * E8:
                 raise NotApplicable("a notional is above 5.7 billion, the engine's bound")
+        return self._row(ContractKind.LINEAR, tick_e8, step_e8, 1, price_max_e8)
+
+    def _inverse_rules(self, tick_e8: int, step_e8: int) -> SymbolRules:
+        """Prices go down to a twentieth of the lowest, rounded down to a power of ten."""
+        price_min_e8 = 10 ** (len(str(int(min(self.prices) * E8) // 20)) - 1)
+        tick_e8 = min(tick_e8, price_min_e8)
+        if step_e8 * E8 % price_min_e8 or step_e8 * E8 % tick_e8:
+            raise NotApplicable("step ÷ price is finer than 0.00000001, the engine's unit of money")
+        price_max_e8 = min(PRICE_MAX_E8, -(-int((self.price_max or 20 * max(self.prices)) * E8) // tick_e8) * tick_e8)
+        rules = self._row(ContractKind.INVERSE, tick_e8, step_e8, price_min_e8, price_max_e8)
+        if max(self.quantities) * E8 > rules.lots_max * step_e8:
+            raise NotApplicable("a notional is above the engine's bound")
+        return rules
+
+    def _row(
+        self, kind: ContractKind, tick_e8: int, step_e8: int, price_min_e8: int, price_max_e8: int
+    ) -> SymbolRules:
         return SymbolRules(
             symbol=self.name,
             base_asset=self.name,
             margin_asset="USDT",
-            contract_kind=ContractKind.LINEAR,
+            contract_kind=kind,
             tick_e8=tick_e8,
             step_e8=step_e8,
+            price_min_e8=price_min_e8,
             price_max_e8=price_max_e8,
             min_notional_e8=0,
             maker_fee_rate_e8=_rate_e8(self.maker_fee_rate, "maker fee rate"),
@@ -234,6 +256,9 @@ class World:
     def deposit(self, account: int, amount: Fraction) -> None:
         self.need(CommandKind.DEPOSIT, account=account, asset=0, amount_e8=e8(amount, "a balance"))
 
+    def withdraw(self, account: int, amount: Fraction) -> None:
+        self.need(CommandKind.WITHDRAW, account=account, asset=0, amount_e8=e8(amount, "a balance"))
+
     def marks(self, marks: Mapping[str, Fraction], time_ms: int | None = None) -> list[np.void]:
         """Marks of several symbols in one prices command; its events."""
         records = []
@@ -346,11 +371,19 @@ class World:
         return money(view.cross_wallet_e8 + view.isolated_wallets_e8 - cost)
 
     def entry_price(self, account: int, name: str) -> Fraction:
-        """Entry cost ÷ quantity, exactly; 0 when flat."""
+        """Entry cost ÷ quantity, of an inverse contract quantity ÷ entry cost, exactly; 0 when flat."""
         view = self.position(account, name)
         if view.lots == 0:
             return Fraction(0)
+        if self.exchange.rules(name).is_inverse:
+            return self.quantity(name, view.lots) / -money(view.entry_cost_e8)
         return money(view.entry_cost_e8) / self.quantity(name, view.lots)
+
+    def delist(self, name: str) -> list[np.void]:
+        """Settle a contract for good at its mark; the events."""
+        first = len(self.events)
+        self.need(CommandKind.SET_SYMBOL_STATUS, symbol=self.row(name), symbol_status=int(SymbolStatus.DELISTED))
+        return self.events[first:]
 
     def fills(self, events: Iterable[np.void], account: int) -> list[np.void]:
         return [one for one in events if one["kind"] == EventKind.FILLED and one["account"] == account]
