@@ -76,18 +76,22 @@ def _deleverage_ranked(s, p, value_e8, done, whole):
     """
     control = s.control.raw(0)
     control.ranking_epoch += 1
-    count = _rank_counterparties(s, p)
+    count = 0
     turn = 0
-    while done < whole and turn < count:
+    while done < whole:
+        if turn == count:
+            if count != 0 and count < len(s.ranked):
+                break  # nobody is behind them
+            count = _rank_counterparties(s, p)
+            turn = 0
+            if count == 0:
+                break
         row = s.ranked[turn]
         c = row.position
         stamp = s.position_stamps.raw(c)
         stamp.ranking_epoch = control.ranking_epoch
         done += _deleverage_one(s, p, c, row.score_e8, whole - done, value_e8, done, whole, True)
         turn += 1
-        if turn == count and count == len(s.ranked) and done < whole:
-            count = _rank_counterparties(s, p)
-            turn = 0
     return done
 
 
