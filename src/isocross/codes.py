@@ -326,7 +326,7 @@ class Refusal(IntEnum):
     POSITION_MODE_HAS_ORDERS = 53
     POSITION_MODE_HAS_POSITION = 54
     UNKNOWN_WORKING_TYPE = 55
-    NO_LAST_PRICE = 56  # nothing has traded yet, and the trigger watches last
+    # 56 is free: it was of a trigger on last before the first trade, which is judged by mark now
     CLOSE_POSITION_ORDER_TYPE = 57  # close-position is for STOP_MARKET and TAKE_PROFIT_MARKET
     POSITION_MODE_UNKNOWN = 58
     SYMBOL_STATUS_UNKNOWN = 59

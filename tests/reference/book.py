@@ -346,8 +346,8 @@ class Book(State):
     # Triggers
 
     def watched(self, symbol: int, working_type: int) -> int:
-        """The price in ticks that a trigger looks at now; 0 where nothing has traded."""
-        if working_type == WorkingType.LAST_PRICE:
+        """The price in ticks that a trigger looks at now: on last, the mark until something has traded."""
+        if working_type == WorkingType.LAST_PRICE and self.last[symbol]:
             return self.last[symbol]
         return floor_div(self.mark[symbol], self.symbols[symbol].tick_e8)
 

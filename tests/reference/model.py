@@ -384,7 +384,7 @@ class Reference(Premium):
         if c["working_type"] not in list(WorkingType):
             yield Refusal.UNKNOWN_WORKING_TYPE
         if watched == 0:
-            yield Refusal.NO_LAST_PRICE
+            yield Refusal.NO_MARK_PRICE
         if c["is_close_position"] and order_type not in (OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET):
             yield Refusal.CLOSE_POSITION_ORDER_TYPE
         if has_limit and c["time_in_force"] == TimeInForce.GTD and c["expire_ms"] <= self.time_ms:

@@ -103,7 +103,7 @@ def place_conditional(
     if working_type != WorkingType.MARK_PRICE and working_type != WorkingType.LAST_PRICE:
         return Refusal.UNKNOWN_WORKING_TYPE
     if watched == 0:
-        return Refusal.NO_LAST_PRICE
+        return Refusal.NO_MARK_PRICE  # it is below one tick
     if is_close_position != 0 and order_type != OrderType.STOP_MARKET and order_type != OrderType.TAKE_PROFIT_MARKET:
         return Refusal.CLOSE_POSITION_ORDER_TYPE
     is_dated = has_limit and time_in_force == TimeInForce.GTD

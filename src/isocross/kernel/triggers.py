@@ -44,9 +44,9 @@ def is_reached(side, order_type, price_ticks, trigger_ticks):
 
 @kernel
 def watched_price_ticks(s, symbol_row, working_type):
-    """The price a trigger watches, as it stands: mark truncated to ticks, or last (0 before the first trade)."""
+    """The price a trigger watches, as it stands: mark truncated to ticks, or last; before the first trade mark in its place."""
     symbol = s.symbols[symbol_row]
-    if working_type == WorkingType.LAST_PRICE:
+    if working_type == WorkingType.LAST_PRICE and symbol.last_price_ticks != 0:
         return symbol.last_price_ticks
     return symbol.mark_e8 // symbol.tick_e8
 
