@@ -424,3 +424,10 @@ def test_price_protection_is_kept(trader):
     client = trader()
     client.order("BTCUSDT", "BUY", "0.010")
     assert client.post("/fapi/v1/algoOrder", **STOP, priceProtect="TRUE")["priceProtect"] is True
+
+
+def test_a_stop_on_the_last_price_is_taken_before_anything_has_traded(trader):
+    client = trader()
+    ether = {"symbol": "ETHUSDT", "quantity": "0.100", "triggerPrice": "2400"}  # nothing trades in it here
+    assert client.refused("POST", "/fapi/v1/algoOrder", **STOP | ether | {"side": "BUY"})[0] == -2021, "past the mark"
+    assert client.post("/fapi/v1/algoOrder", **STOP | ether)["workingType"] == "CONTRACT_PRICE"
