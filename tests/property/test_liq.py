@@ -82,9 +82,16 @@ class Trade:
         return Refusal.NONE, exchange
 
 
-def limit(exchange: Exchange, account: int, side: Side, ticks: int, lots: int) -> Refusal:
+def limit(exchange: Exchange, account: int, side: Side, ticks: int, lots: int, *, reduces: bool = False) -> Refusal:
     return exchange.submit(
-        CommandKind.PLACE_ORDER, account=account, symbol=0, side=side, order_type=OrderType.LIMIT, price_ticks=ticks, lots=lots
+        CommandKind.PLACE_ORDER,
+        account=account,
+        symbol=0,
+        side=side,
+        order_type=OrderType.LIMIT,
+        price_ticks=ticks,
+        lots=lots,
+        is_reduce_only=int(reduces),
     ).refusal
 
 
@@ -151,7 +158,7 @@ def check_exit(trade: Trade, exchange: Exchange, result: LiqResult) -> None:
     position = exchange.position(ME, 0)
     before_e8 = exchange.wallet(ME, asset).cross_wallet_e8 + position.isolated_wallet_e8
     assert limit(exchange, HOUSE, trade.side, ticks, trade.lots) == Refusal.NONE
-    assert limit(exchange, ME, trade.other_side, ticks, trade.lots) == Refusal.NONE
+    assert limit(exchange, ME, trade.other_side, ticks, trade.lots, reduces=True) == Refusal.NONE, "however little it is worth"
     if exchange.position(ME, 0).lots == 0:  # a loss that another margin than the mark's would not bear stays open
         paid_e8 = exchange.wallet(ME, asset).cross_wallet_e8 - before_e8
         assert paid_e8 - result.entry_fee_e8 == target.pnl_after_fees_e8
