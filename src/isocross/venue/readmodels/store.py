@@ -9,6 +9,7 @@ What was fed is in memory until `flush`, and every question flushes first, so th
 from __future__ import annotations
 
 import sqlite3
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,7 @@ class ReadStore:
     def __init__(self, path: Path | None, tables: Sequence[str]) -> None:
         """Takes    path: the file; None: in memory. tables: what creates the tables of the models."""
         self._connection = _opened(path, tables)
+        weakref.finalize(self, self._connection.close)  # nobody closes a store in memory
         position, past_end_ms = self._connection.execute("SELECT position, past_end_ms FROM fed").fetchone()
         self.position, self.past_end_ms = int(position), int(past_end_ms)
         self._kept: tuple[int, int] = (self.position, self.past_end_ms)
