@@ -5,8 +5,10 @@ Responsible for: `summarize`, `commands_of`, and their results. Must not: replay
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 import numpy as np
@@ -121,6 +123,16 @@ def _symbols_text(symbols: tuple[str, ...]) -> str:
     return shown if len(symbols) <= 5 else f"{shown} and {len(symbols) - 5} more"
 
 
+def _bytes_below(folder: Path) -> int:
+    """Of all files; one that a writer deletes meanwhile counts nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            status = path.stat()
+            total += status.st_size if S_ISREG(status.st_mode) else 0
+    return total
+
+
 def summarize(data: DataFolder | str | Path) -> Summary:
     """What a data folder holds. It may be in use.
 
@@ -152,7 +164,7 @@ def summarize(data: DataFolder | str | Path) -> Summary:
         last_sequence=None if last is None else last.last_sequence,
         start_ms=None if first is None else int(first.commands()["time_ms"][0]),
         end_ms=None if last is None else last.time_ms,
-        file_bytes=sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file()),
+        file_bytes=_bytes_below(folder.path),
         snapshots=snapshots,
     )
 
