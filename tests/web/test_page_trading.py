@@ -47,11 +47,11 @@ def test_the_line_of_an_order_is_moved_by_key_and_by_pointer(page: Page) -> None
     line.press("Enter")
     expect(line).to_have_attribute("aria-valuetext", "57,500.1")
     assert trigger_of(page) == "57500.1"
+    line.hover()  # waits until the line stands still: a new price moves the scale
     box = line.bounding_box()
     assert box is not None
-    page.mouse.move(box["x"] + 20, box["y"] + box["height"] / 2)
     page.mouse.down()
-    page.mouse.move(box["x"] + 20, box["y"] + box["height"] / 2 - 12, steps=4)
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2 - 12, steps=4)
     expect(line).to_have_attribute("aria-valuetext", re.compile("not sent"))
     page.mouse.up()
     expect(page.get_by_text("The stop is at")).to_be_visible()
