@@ -14,7 +14,7 @@ pytest.importorskip("playwright", reason="pip install playwright")
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Page
+    from playwright.sync_api import BrowserContext, Locator, Page
 
 
 def open_demo(page: Page, stop: str = "") -> None:
@@ -29,6 +29,20 @@ def trigger_of(page: Page) -> str:
     (stop,) = (one for one in state_of(page)["orders"] if one["order_type"] == "stop market")
     price: str = stop["trigger_price"]
     return price
+
+
+def drag_up(page: Page, line: Locator) -> None:
+    """Take hold of a line and move it twelve pixels up. The scale may move under a pointer that has not taken hold yet: try again."""
+    for _ in range(10):
+        line.hover()
+        box = line.bounding_box()
+        assert box is not None
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2 - 12, steps=4)
+        page.wait_for_timeout(200)
+        if "not sent" in (line.get_attribute("aria-valuetext") or ""):
+            return
+        page.mouse.up()
 
 
 def test_the_line_of_an_order_is_moved_by_key_and_by_pointer(page: Page) -> None:
@@ -47,11 +61,7 @@ def test_the_line_of_an_order_is_moved_by_key_and_by_pointer(page: Page) -> None
     line.press("Enter")
     expect(line).to_have_attribute("aria-valuetext", "57,500.1")
     assert trigger_of(page) == "57500.1"
-    line.hover()  # waits until the line stands still: a new price moves the scale
-    box = line.bounding_box()
-    assert box is not None
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2 - 12, steps=4)
+    drag_up(page, line)
     expect(line).to_have_attribute("aria-valuetext", re.compile("not sent"))
     page.mouse.up()
     expect(page.get_by_text("The stop is at")).to_be_visible()
