@@ -24,6 +24,7 @@ LEVELS = [
     {"rulebook"},
     {"kernel"},
     {"command", "views"},
+    {"event"},
     {"exchange"},
     {"journal", "market"},
     {"worlds"},

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from isocross.codes import CommandKind, EventKind, Reason
+from isocross.event import rows_of
 from isocross.journal.journaled import JournaledExchange
 from isocross.venue.accounts import Accounts
 from isocross.venue.clock import ClockSetting, VenueClock
@@ -204,7 +205,7 @@ def test_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
 def test_margin_moves_and_funding_are_kept() -> None:
     moves = settlements = 0
     for seed in SEEDS:
-        events = [event for told in told_one_by_one(seed, LENGTH) for event in events_of(told.events)]
+        events = [event for told in told_one_by_one(seed, LENGTH) for event in rows_of(told.events)]
         _, models = lived(seed, LENGTH)
         for account in range(2, 8):
             there = [e.amount_e8 for e in events if e.kind == EventKind.MARGIN_MOVED and e.account == account]

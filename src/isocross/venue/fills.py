@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..codes import EventKind, Side
+from ..event import Event
 from ..limits import ORDER_IDS_PER_COMMAND
 from .kinds import is_of
-from .order_life import ENGINE_ORDERS_FIRST, Event, events_of, trade_id
+from .order_life import ENGINE_ORDERS_FIRST, events_of, trade_id
 
 
 class Fill(NamedTuple):

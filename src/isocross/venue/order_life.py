@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import IntEnum
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -29,7 +28,8 @@ from ..codes import (
     TimeInForce,
     WorkingType,
 )
-from ..command import COMMAND, EVENT
+from ..command import COMMAND
+from ..event import Event, rows_of
 from ..limits import ORDER_IDS_PER_COMMAND
 from .kinds import is_of
 
@@ -110,37 +110,6 @@ class OrderRecord(msgspec.Struct, frozen=True, array_like=True):
         return self.order_id + 1
 
 
-class Event(NamedTuple):
-    """One EVENT row as plain integers (kernel/schema.py)."""
-
-    sequence: int
-    time_ms: int
-    order_id: int
-    price_ticks: int
-    lots: int
-    value_e8: int
-    amount_e8: int
-    fee_e8: int
-    balance_e8: int
-    maintenance_e8: int
-    mark_e8: int
-    index_e8: int
-    rate_e8: int
-    account: int
-    counterparty: int
-    symbol: int
-    kind: int
-    code: int
-    asset: int
-    leverage: int
-    side: int
-    margin_mode: int
-    position_side: int
-    is_maker: int
-
-
-assert Event._fields == EVENT.names
-
 _ORDER_KINDS = tuple(
     int(kind)
     for kind in (
@@ -166,11 +135,9 @@ def trade_id(sequence: int, match: int) -> int:
     return sequence * TRADES_PER_COMMAND + min(match, TRADES_PER_COMMAND - 1)
 
 
-def events_of(events: np.ndarray, kinds: tuple[int, ...] | None = None) -> list[Event]:
-    """EVENT rows as plain integers; only those of some kinds when asked."""
-    if kinds is not None:
-        events = events[is_of(events, kinds)]
-    return [Event._make(row) for row in events.tolist()]
+def events_of(events: np.ndarray, kinds: tuple[int, ...]) -> list[Event]:
+    """EVENT rows of some kinds as plain integers."""
+    return rows_of(events[is_of(events, kinds)])
 
 
 class OrderLives:
@@ -371,7 +338,7 @@ def lived(
     order_id: int, fields: Mapping[str, int], client_id: str, events: np.ndarray
 ) -> tuple[OrderRecord, OrderRecord]:
     """An order as it was accepted, and as its own command left it. `events` are those of that command."""
-    own = [Event._make(row) for row in events[events["order_id"] == order_id].tolist()]
+    own = rows_of(events[events["order_id"] == order_id])
     first = last = accepted(own[0], fields, client_id)
     for event in own[1:]:
         if event.kind in _CHANGES:

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..codes import CommandKind, Refusal
 from ..command import client_id_fields, joined
+from ..event import Event
 from ..exchange import Exchange
 from ..journal.gate import DurableGate
 from ..journal.history import History
@@ -29,7 +30,7 @@ from .client_ids import client_ids_in
 from .clock import VenueClock
 from .engine import Engine, EphemeralExchange, EphemeralGate, Gate
 from .fills import Fill, fills_in
-from .order_life import HOUSE_ACCOUNTS, Event, OrderLives, OrderRecord
+from .order_life import HOUSE_ACCOUNTS, OrderLives, OrderRecord
 
 if TYPE_CHECKING:
     from .readmodels.amendments import Amendments

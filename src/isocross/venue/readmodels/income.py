@@ -13,9 +13,10 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from ...codes import EventKind, MarginMode, Reason
+from ...event import Event
 from ...exchange import Exchange
 from ..fills import Fill
-from ..order_life import HOUSE_ACCOUNTS, TRADES_PER_COMMAND, Event, events_of
+from ..order_life import HOUSE_ACCOUNTS, TRADES_PER_COMMAND, events_of
 from ..sequencer import Told
 from .store import ReadStore
 

@@ -19,6 +19,7 @@ import numpy as np
 from ...answer import Answer, Columns, Shown
 from ...codes import EventKind, MarginMode
 from ...errors import InputError
+from ...event import rows_of
 from ...exchange import Exchange
 from ...journal import DataFolder, Journal
 from ...journal.history import History
@@ -26,7 +27,7 @@ from ..case_file import CaseHistory
 from ..case_file import read as read_case
 from ..shadow import Upkeep
 from ..world import World
-from .reading import Window, rows_of
+from .reading import Window
 from .record import AdlReceipt, Receipt
 from .story import Past
 

@@ -13,12 +13,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from ...codes import EventKind, LiquidationStep, MarginMode, PositionSide, Reason, Side
-from ...command import EVENT
+from ...event import Event
 from ...journal.history import Genesis
 from ..legs import leg_name, leg_of
 from .record import (
@@ -40,45 +38,7 @@ from .record import (
 if TYPE_CHECKING:
     from .rescue import Rescues
 
-_NAMES = EVENT.names or ()
 _LEGS = PositionSide.SHORT, PositionSide.LONG
-
-
-class Event(NamedTuple):
-    """One EVENT row."""
-
-    sequence: int
-    time_ms: int
-    order_id: int
-    price_ticks: int
-    lots: int
-    value_e8: int
-    amount_e8: int
-    fee_e8: int
-    balance_e8: int
-    maintenance_e8: int
-    mark_e8: int
-    index_e8: int
-    rate_e8: int
-    account: int
-    counterparty: int
-    symbol: int
-    kind: int
-    code: int
-    asset: int
-    leverage: int
-    side: int
-    margin_mode: int
-    position_side: int
-    is_maker: int
-
-
-assert Event._fields == _NAMES, "an event is read by the order of its fields"
-
-
-def rows_of(events: np.ndarray) -> list[Event]:
-    """Events as Python integers."""
-    return [Event._make(row) for row in events.tolist()]
 
 
 @dataclass(slots=True)

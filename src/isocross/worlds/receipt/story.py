@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...codes import EventKind, MarginMode, Reason
+from ...event import Event
 from ...exchange import Exchange
 from ..legs import leg_name, leg_of
-from .reading import Event
 from .record import Judged, MarkPath, Place, Story, Use
 
 START, TRANSFERS, LIQUIDATION_FEE = "start", "transfers", "liquidation fee"

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ....codes import EventKind, MarginMode, PositionSide, Reason
+from ....event import Event
 from ...fills import Fill
-from ...order_life import HOUSE_ACCOUNTS, Event, OrderRecord, OrderStatus, Origin, events_of
+from ...order_life import HOUSE_ACCOUNTS, OrderRecord, OrderStatus, Origin, events_of
 from ...sequencer import Told
 from ..numbers import money
 from ..order_forms import (
