@@ -32,7 +32,7 @@ from ..kernel import margin
 from ..rulebook.model import SymbolRules
 from ..views import OrderView, PositionView, WalletView
 from .planned import PlannedOrder
-from .sizing import signed_cost_e8
+from .sizing import closing_value_e8, signed_cost_e8
 
 _HOUSE = 1
 _ROUNDS_MAX = 8  # orders of the house that filling one resting order may take
@@ -110,7 +110,7 @@ class Aftermath:
         rules, after = self.rules, self.after
         lots = abs(after.lots)
         is_long = self.sign > 0
-        value_e8 = int(margin.match_value_e8(rules.contract_kind, not is_long, lots, self.stop_ticks, rules.tick_value_e8))
+        value_e8 = closing_value_e8(rules, is_long, lots, self.stop_ticks)
         realized_e8 = signed_cost_e8(rules, is_long, value_e8) - after.entry_cost_e8
         charged_e8 = value_e8
         if self.fee_basis is FeeBasis.MARK_VALUE:

@@ -13,7 +13,7 @@ from ..units import ONE_E8, Amount, format_e8
 from . import inputs
 from .liq_result import LiqColumn, Target
 from .setup import Setup
-from .sizing import signed_cost_e8
+from .sizing import closing_value_e8, signed_cost_e8
 
 
 def target_of(
@@ -122,7 +122,7 @@ def _exit(
     rules = setup.rules
     price_e8 = ticks * rules.tick_e8
     pnl_e8 = _pnl_at_e8(setup, ticks)
-    exit_fee_e8 = int(formulas.rate_up_e8(closing_value_e8(setup, ticks), setup.acceptance_fee_rate_e8))
+    exit_fee_e8 = int(formulas.rate_up_e8(_value_e8(setup, ticks), setup.acceptance_fee_rate_e8))
     dead = tuple(
         column.mode
         for column in columns
@@ -143,12 +143,8 @@ def _exit(
 
 def _pnl_at_e8(setup: Setup, ticks: int) -> int:
     """Realized PnL of closing everything at an order price as taker, before fees."""
-    return signed_cost_e8(setup.rules, setup.is_long, closing_value_e8(setup, ticks)) - setup.entry_cost_e8
+    return signed_cost_e8(setup.rules, setup.is_long, _value_e8(setup, ticks)) - setup.entry_cost_e8
 
 
-def closing_value_e8(setup: Setup, ticks: int) -> int:
-    """What the match is worth that closes everything at an order price, as taker."""
-    rules = setup.rules
-    return int(
-        formulas.match_value_e8(rules.contract_kind, not setup.is_long, abs(setup.lots), ticks, rules.tick_value_e8)
-    )
+def _value_e8(setup: Setup, ticks: int) -> int:
+    return closing_value_e8(setup.rules, setup.is_long, abs(setup.lots), ticks)

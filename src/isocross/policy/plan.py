@@ -15,7 +15,16 @@ from ..limits import ACCOUNT_NOTIONAL_MAX_E8
 from ..rulebook.model import Rulebook, SymbolRules
 from . import pool
 from .pool import PoolPosition
-from .sizing import OrderCost, OrderTerms, lots_max, most_lots, notional_cap_e8, order_cost, signed_cost_e8
+from .sizing import (
+    OrderCost,
+    OrderTerms,
+    closing_value_e8,
+    lots_max,
+    most_lots,
+    notional_cap_e8,
+    order_cost,
+    signed_cost_e8,
+)
 from .trial import Stage
 
 _WOBBLE_UNITS_MAX = 8  # the surplus of what owns its value may wobble by a unit where that is whole (kernel/margin.py)
@@ -72,7 +81,7 @@ class Plan:
     def exit_fee_e8(self, lots: int, ticks: int) -> int:
         """The taker's fee of closing everything at an order price, the mark being there."""
         rules = self.rules
-        value_e8 = self._closing_value_e8(lots, ticks)
+        value_e8 = closing_value_e8(rules, self.is_long, lots, ticks)
         if self.book.fee_basis is FeeBasis.MARK_VALUE:
             value_e8 = self.notional_e8(lots, ticks * rules.tick_e8)
         return int(margin.rate_up_e8(value_e8, rules.taker_fee_rate_e8))
@@ -81,13 +90,9 @@ class Plan:
         """What is lost when everything is closed at the stop's price, both fees included."""
         assert self.stop_ticks is not None
         _, entry_cost_e8 = self._signed(lots)
-        closing_e8 = signed_cost_e8(self.rules, self.is_long, self._closing_value_e8(lots, self.stop_ticks))
+        value_e8 = closing_value_e8(self.rules, self.is_long, lots, self.stop_ticks)
+        closing_e8 = signed_cost_e8(self.rules, self.is_long, value_e8)
         return entry_cost_e8 - closing_e8 + self.cost(lots).fee_e8 + self.exit_fee_e8(lots, self.stop_ticks)
-
-    def _closing_value_e8(self, lots: int, ticks: int) -> int:
-        """What the match is worth that closes everything at an order price, as taker."""
-        rules = self.rules
-        return int(margin.match_value_e8(rules.contract_kind, not self.is_long, lots, ticks, rules.tick_value_e8))
 
     # ---- what a size may be
 

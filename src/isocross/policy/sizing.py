@@ -87,6 +87,11 @@ def signed_cost_e8(rules: SymbolRules, is_long: bool, value_e8: int) -> int:
     return bought_e8 if is_long else -bought_e8
 
 
+def closing_value_e8(rules: SymbolRules, is_long: bool, lots: int, price_ticks: int) -> int:
+    """What the match is worth, × 10^8 of the margin asset, that closes `lots` > 0 of a position at an order price as taker."""
+    return int(margin.match_value_e8(rules.contract_kind, not is_long, lots, price_ticks, rules.tick_value_e8))
+
+
 def lots_for_margin(terms: OrderTerms, margin_e8: int) -> int:
     """The most lots whose transfer into an isolated wallet is ≤ `margin_e8`; 0 when one lot is too much."""
     return most_lots(lambda lots: order_cost(terms, lots).transfer_e8 <= margin_e8, lots_max(terms.rules))
