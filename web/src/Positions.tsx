@@ -30,7 +30,7 @@ function Row({ one, isBusy, onAct }: { one: Position; isBusy: boolean; onAct: Pr
       <td data-label="Margin"><span className="two"><span data-testid={`margin-${one.symbol}`}>{one.mode === "isolated" ? money(one.isolated_wallet) : <>{money(one.margin_balance)} <small>pool</small></>}</span>
         <small title="Notional against what backs it">effectively {one.effective_leverage}</small></span></td>
       <td data-label="Margin ratio"><span className="ratio-cell">{one.ratio}<span className="meter" aria-hidden="true"><i className={width >= 80 ? "danger" : width >= 50 ? "warn" : "calm"} style={{ width: `${width}%` }} /></span></span></td>
-      <td data-label="Unrealized"><span className={`two ${tone(one.unrealized_pnl)}`}>{signed(one.unrealized_pnl)} <small>{minus(one.return)} of margin</small></span></td>
+      <td data-label="Unrealized"><span className={`two ${tone(one.unrealized_pnl)}`}>{signed(one.unrealized_pnl)} <small title="Of the initial margin at the mark">{minus(one.return)}</small></span></td>
       <td className="actions">
         {one.mode === "isolated" && <button disabled={isBusy} onClick={() => onAct("margin", one)} aria-label={`Add or remove margin, ${name}`}>± Margin</button>}
         <button disabled={isBusy} onClick={() => onAct("exits", one)} aria-label={`Exits of ${name}: stop and take profit`}>Exits</button>
