@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
+from collections import namedtuple
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,8 +31,10 @@ assert _PACK.size <= COMMAND.itemsize
 assert [COMMAND.fields[n][1] for n in COMMAND_FIELDS] == [  # type: ignore[index]
     struct.calcsize("<" + "".join(_CODES[COMMAND[m].str[1:]] for m in COMMAND_FIELDS[:i])) for i in range(len(COMMAND_FIELDS))
 ], "the record has no padding between fields"
+CommandRow = namedtuple("CommandRow", COMMAND_FIELDS)  # type: ignore[misc]
 _DEFAULTS = [0] * len(COMMAND_FIELDS)
 _DEFAULTS[_FIELD_INDEX["symbol"]] = NO_ROW
+_KIND = _FIELD_INDEX["kind"]
 
 
 def pack_one(buffer: memoryview, kind: CommandKind, sequence: int, time_ms: int, fields: dict[str, int]) -> None:
@@ -42,12 +45,40 @@ def pack_one(buffer: memoryview, kind: CommandKind, sequence: int, time_ms: int,
     try:
         for name, value in fields.items():
             values[_FIELD_INDEX[name]] = value
-        values[_FIELD_INDEX["kind"]] = kind
+        values[_KIND] = kind
         _PACK.pack_into(buffer, 0, *values)
     except KeyError as unknown:
         raise InputError(f"{unknown.args[0]!r} is not a field of a command") from None
     except (struct.error, TypeError):
         raise InputError(f"{getattr(kind, 'name', repr(kind))}: {_what_does_not_fit(kind, fields)}") from None
+
+
+def pack_unstamped(kind: CommandKind, fields: dict[str, int], client_id: str = "") -> bytes:
+    """The records of one command that has neither sequence nor time yet; `stamped` gives it both. Errors  as `pack_one`."""
+    if not client_id:
+        packed = bytearray(COMMAND.itemsize)
+        pack_one(memoryview(packed), kind, 0, 0, fields)
+        return bytes(packed)
+    identified = client_id_fields(client_id)
+    packed = bytearray(2 * COMMAND.itemsize)
+    whole = memoryview(packed)
+    header = {**fields, "client_id_hash": identified["client_id_hash"], "continuation_count": 1}
+    pack_one(whole, kind, 0, 0, header)
+    pack_one(whole[COMMAND.itemsize :], CommandKind.CONTINUATION, 0, 0, identified["records"][0])
+    return bytes(packed)
+
+
+def stamped(commands: Sequence[bytes], time_ms: int, sequence: int) -> np.ndarray:
+    """Commands of `pack_unstamped` as one array of records, all at one time, their sequences counting up."""
+    records = np.frombuffer(bytearray().join(commands), dtype=COMMAND)
+    if len(records) == len(commands):
+        records["sequence"] = range(sequence, sequence + len(commands))
+        records["time_ms"] = time_ms
+        return records
+    heads = np.flatnonzero(records["kind"] != CommandKind.CONTINUATION)
+    records["sequence"][heads] = range(sequence, sequence + len(commands))
+    records["time_ms"][heads] = time_ms
+    return records
 
 
 def pack_batch(commands: Sequence[tuple[CommandKind, dict[str, Any]]], time_ms: int, sequence: int) -> np.ndarray:
@@ -71,7 +102,13 @@ def pack_batch(commands: Sequence[tuple[CommandKind, dict[str, Any]]], time_ms: 
     return packed
 
 
-_TEXT_FIELDS = ("amount_e8", "index_e8", "mark_e8", "mid_e8", "rate_e8")  # 40 bytes in a row, of a record behind an order
+_TEXT_FIELDS = (
+    "amount_e8",
+    "index_e8",
+    "mark_e8",
+    "mid_e8",
+    "rate_e8",
+)  # 40 bytes in a row, of a record behind an order
 _CLIENT_ID = re.compile(f"[ -~]{{1,{CLIENT_ID_BYTES_MAX}}}")
 assert 8 * len(_TEXT_FIELDS) >= CLIENT_ID_BYTES_MAX
 

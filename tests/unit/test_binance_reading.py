@@ -216,7 +216,7 @@ def test_prices_and_quantities_have_fixed_decimals_in_every_symbol():
     [(50_001 * 10**8 // 100, 10, "50001.0"), (0, 0, "0.0"), (100_000_000_01, 3, "33333.33333667")],
 )
 def test_an_average_has_as_many_decimals_as_it_needs(value_e8, lots, text):
-    assert SymbolNumbers(10_000_000, 100_000, 1, 3).average(value_e8, lots) == text
+    assert SymbolNumbers(10_000_000, 100_000, 1, 3, 10**9).average(value_e8, lots) == text
 
 
 def test_fixed_cuts_nothing_on_its_grid():

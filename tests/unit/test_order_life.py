@@ -6,6 +6,7 @@ import pytest
 
 from isocross import rulebook
 from isocross.codes import CommandKind, OrderType, Side, TimeInForce, WorkingType
+from isocross.event import rows_of
 from isocross.exchange import Exchange
 from isocross.units import ONE_E8
 from isocross.venue.order_life import OrderLives, OrderRecord, OrderStatus, Origin, trade_id
@@ -33,7 +34,7 @@ class World:
     def do(self, kind: CommandKind, **fields: object) -> int:
         packed = self.exchange.pack([(kind, {"symbol": 0, **fields})])
         done = self.exchange.submit_batch(packed)
-        found = [record for _, record in self.lives.walk(packed, done.events, {int(packed["sequence"][0]): "mine"})]
+        found = [record for _, record in self.lives.walk(packed, rows_of(done.events), {int(packed["sequence"][0]): "mine"})]
         self.told += found
         self.last = found
         return int(done.results[0]["order_id"])

@@ -7,9 +7,9 @@ import pytest
 
 from isocross.codes import EventKind
 from isocross.command import COMMAND, EVENT
-from isocross.venue.kinds import is_of
+from isocross.venue.kinds import is_of, kinds_in
 
-KINDS = (int(EventKind.FILLED), int(EventKind.ADL))
+KINDS = frozenset((int(EventKind.FILLED), int(EventKind.ADL)))
 
 
 @pytest.mark.parametrize("dtype", [COMMAND, EVENT])
@@ -21,3 +21,5 @@ def test_a_kind_is_found_wherever_it_stands(dtype: np.dtype) -> None:
     assert is_of(rows, KINDS).tolist() == expected
     assert any(expected)
     assert is_of(rows[:0], KINDS).tolist() == []
+    assert kinds_in(rows) == {kind % 2**16 for kind in rows["kind"].tolist()}
+    assert kinds_in(rows[:0]) == frozenset()

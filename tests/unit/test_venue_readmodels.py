@@ -16,7 +16,7 @@ from isocross.journal.journaled import JournaledExchange
 from isocross.venue.accounts import Accounts
 from isocross.venue.clock import ClockSetting, VenueClock
 from isocross.venue.fills import is_handover, trades_of
-from isocross.venue.order_life import HOUSE_ACCOUNTS, OrderStatus, events_of
+from isocross.venue.order_life import HOUSE_ACCOUNTS, OrderStatus
 from isocross.venue.readmodels.income import IncomeKind
 from isocross.venue.readmodels.models import ReadModels
 from isocross.venue.sequencer import Told, VenueCore
@@ -96,7 +96,7 @@ def test_every_kind_of_income_is_met() -> None:
 def test_trades_are_the_matches_of_the_book(seed: int) -> None:
     matches = 0
     for told in told_one_by_one(seed, LENGTH):
-        takers = [e for e in events_of(told.events, (int(EventKind.FILLED),)) if not e.is_maker]
+        takers = [e for e in rows_of(told.events) if e.kind == EventKind.FILLED and not e.is_maker]
         trades = trades_of(told.fills)
         assert [(t.price_ticks, t.lots, t.value_e8) for t in trades] == [
             (e.price_ticks, e.lots, e.value_e8) for e in takers

@@ -11,13 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import numpy as np
-
 from ..codes import EventKind, Side
 from ..event import Event
 from ..limits import ORDER_IDS_PER_COMMAND
-from .kinds import is_of
-from .order_life import ENGINE_ORDERS_FIRST, events_of, trade_id
+from .order_life import ENGINE_ORDERS_FIRST, trade_id
 
 
 class Fill(NamedTuple):
@@ -51,7 +48,7 @@ class Trade(NamedTuple):
 
 
 HANDOVERS_FIRST = 1_024  # trade ids of handovers begin here, among those of their command
-_KINDS = tuple(
+_KINDS = frozenset(
     int(kind)
     for kind in (
         EventKind.FILLED,
@@ -68,11 +65,9 @@ _FILLED, _POSITION, _AT_START = (
 _ORDER, _TAKEOVER, _ADL = (int(kind) for kind in (EventKind.LIQUIDATION_ORDER, EventKind.TAKEOVER, EventKind.ADL))
 
 
-def fills_in(events: np.ndarray) -> list[Fill]:
+def fills_in(events: Iterable[Event]) -> list[Fill]:
     """Fills of some commands' events, in order: of a match first the taker's, then the maker's; of a handover who lost the lots."""
-    if not is_of(events, (_FILLED, _TAKEOVER, _ADL)).any():
-        return []
-    return list(_Reading().fills(events_of(events, _KINDS)))
+    return list(_Reading().fills(events))
 
 
 def trades_of(fills: Iterable[Fill]) -> list[Trade]:
@@ -103,12 +98,14 @@ class _Reading:
         self.engine_order: dict[int, int] = {}  # account → id of its liquidation order in the book
         self.costs: dict[tuple[int, int, int, int], int] = {}  # entry costs of positions under liquidation
 
-    def fills(self, events: list[Event]) -> Iterable[Fill]:
+    def fills(self, events: Iterable[Event]) -> Iterable[Fill]:
         handover: Event | None = None  # its liquidated side says what is left right behind it
         for event in events:
+            kind = event.kind
+            if kind not in _KINDS:
+                continue
             if event.sequence != self.sequence:
                 self._begin(event.sequence)
-            kind = event.kind
             if kind == _FILLED:
                 number = self.matches
                 self.matches += event.is_maker

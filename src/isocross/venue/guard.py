@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -21,6 +22,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 BODY_BYTES_MAX = 2**20
 TARGET_BYTES_MAX = 2**16  # of path and query
 WEBSOCKET_BYTES_MAX = 2**20  # of one message
+_HOSTS_KNOWN = 256  # whose names are not read again
 _LOCAL = "localhost"
 
 
@@ -30,6 +32,7 @@ class Guard:
     def __init__(self, app: App, names: tuple[str, ...] = ()) -> None:
         self._app = app
         self._names = frozenset(name.lower() for name in names)
+        self._is_ours = lru_cache(_HOSTS_KNOWN)(self._names_this_machine)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Turn a request away, or pass it on with its body counted."""
@@ -39,7 +42,12 @@ class Guard:
         if fault is not None:
             await _turn_away(scope, receive, send, *fault)
             return
-        await self._app(scope, _counted(receive) if scope["type"] == "http" else receive, send)
+        await self._app(scope, receive if self._tells_its_size(scope) else _counted(receive), send)
+
+    @staticmethod
+    def _tells_its_size(scope: Scope) -> bool:
+        """Whether a message cannot be longer than its header says: what comes in chunks can."""
+        return scope["type"] != "http" or not any(name == b"transfer-encoding" for name, _ in scope["headers"])
 
     def _fault(self, scope: Scope) -> tuple[int, str] | None:
         host = origin = None
@@ -61,7 +69,7 @@ class Guard:
             return 414, f"path and query: at most {TARGET_BYTES_MAX:,} bytes"
         return None
 
-    def _is_ours(self, host: str) -> bool:
+    def _names_this_machine(self, host: str) -> bool:
         """Whether a Host header names this machine: by an address, which no name server can turn, or by a name of its own."""
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() and not host.endswith("]") else host
         if name == _LOCAL or name.endswith(f".{_LOCAL}") or name in self._names:

@@ -199,8 +199,8 @@ class MarketDriver:
         for _, record in told.orders:
             if record.is_unfinished:
                 self._expect(record.expire_ms)
-        countdowns = told.commands["kind"] == CommandKind.COUNTDOWN_CANCEL
-        if countdowns.any():
+        if CommandKind.COUNTDOWN_CANCEL in told.command_kinds:
+            countdowns = told.commands["kind"] == CommandKind.COUNTDOWN_CANCEL
             for time_ms in told.commands["expire_ms"][countdowns & (told.results["refusal"] == 0)].tolist():
                 self._expect(time_ms)
 

@@ -4,17 +4,19 @@ Responsible for: the record of an order that a client is shown; following it fro
 trades and of the engine's own orders. Must not: keep what is finished, know a wire name, read the exchange's state.
 
     lives = OrderLives()
-    for event, record in lives.walk(commands, results, events):   # committed ones, in order
-        ...                                                       # the order as this event left it
+    for event, record in lives.walk(commands, events):   # committed ones, in order
+        ...                                              # the order as this event left it
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from enum import IntEnum
+from typing import Any
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from ..codes import (
     CommandKind,
@@ -28,12 +30,13 @@ from ..codes import (
     TimeInForce,
     WorkingType,
 )
-from ..command import COMMAND
-from ..event import Event, rows_of
+from ..command import CommandRow
+from ..event import Event
 from ..limits import ORDER_IDS_PER_COMMAND
 from .kinds import is_of
 
 HOUSE_ACCOUNTS = (0, 1)  # the insurance fund and the market maker: nobody is shown their orders
+_HOUSE_LAST = max(HOUSE_ACCOUNTS)
 TRADES_PER_COMMAND = 2_048
 PLAIN_FORM = 1  # the note in the command of a conditional that was sent as an ordinary order
 ENGINE_ORDERS_FIRST = 512  # order ids sequence × 1024 + 512 … are those of liquidations, takeovers and deleveraging
@@ -110,7 +113,7 @@ class OrderRecord(msgspec.Struct, frozen=True, array_like=True):
         return self.order_id + 1
 
 
-_ORDER_KINDS = tuple(
+_ORDER_KINDS = frozenset(
     int(kind)
     for kind in (
         EventKind.REFUSED,
@@ -126,8 +129,13 @@ _ORDER_KINDS = tuple(
         EventKind.ADL,
     )
 )
-_PLACES = (int(CommandKind.PLACE_ORDER), int(CommandKind.PLACE_CONDITIONAL))
-_COMMAND_FIELDS = COMMAND.names or ()
+_ACCEPTED, _FILLED = int(EventKind.ACCEPTED), int(EventKind.FILLED)
+_PLACES = frozenset((int(CommandKind.PLACE_ORDER), int(CommandKind.PLACE_CONDITIONAL)))
+_SIDES = {int(one): one for one in Side}
+_ORDER_TYPES = {int(one): one for one in OrderType}
+_TIMES_IN_FORCE = {int(one): one for one in TimeInForce}
+_POSITION_SIDES = {int(one): one for one in PositionSide}
+_PREVENTIONS = {int(one): one for one in SelfTradePrevention}
 
 
 def trade_id(sequence: int, match: int) -> int:
@@ -135,9 +143,7 @@ def trade_id(sequence: int, match: int) -> int:
     return sequence * TRADES_PER_COMMAND + min(match, TRADES_PER_COMMAND - 1)
 
 
-def events_of(events: np.ndarray, kinds: tuple[int, ...]) -> list[Event]:
-    """EVENT rows of some kinds as plain integers."""
-    return rows_of(events[is_of(events, kinds)])
+Change = tuple[Event, OrderRecord]  # the event, and the order as it left it
 
 
 class OrderLives:
@@ -148,6 +154,7 @@ class OrderLives:
         self._engine_orders: dict[int, int] = {}  # account → id of its liquidation order that is in the book right now
         self._engine_count = 0
         self._sequence = 0
+        self._changes: list[Change] = []  # of the walk that is under way
 
     def restore(self, records: Iterable[OrderRecord]) -> None:
         """Take up unfinished orders that were told before."""
@@ -158,70 +165,64 @@ class OrderLives:
         """By order id. It is live: do not change it."""
         return self._records
 
-    def walk(
-        self, commands: np.ndarray, events: np.ndarray, texts: dict[int, str] | None = None
-    ) -> Iterator[tuple[Event, OrderRecord]]:
-        """Every change of an order, in order: the event, and the order as it left it.
+    def walk(self, commands: np.ndarray, events: Iterable[Event], texts: dict[int, str] | None = None) -> list[Change]:
+        """Every change of an order, in order.
 
         Takes    commands: COMMAND records, whole commands. events: of these commands. texts: client ids by sequence.
         One event may tell of two orders: the end of a released order is the end of its conditional too.
         """
-        placing: dict[int, dict[str, int]] = {}
-        rows = np.flatnonzero(is_of(commands, _PLACES))
-        for row in commands[rows].tolist():
-            placing[row[0]] = dict(zip(_COMMAND_FIELDS, row, strict=True))
-        for event in events_of(events, _ORDER_KINDS):
+        placing = {row[0]: CommandRow._make(row) for row in commands[is_of(commands, _PLACES)].tolist()}
+        changes = self._changes = []
+        for event in events:
+            if event.kind not in _ORDER_KINDS or event.account <= _HOUSE_LAST:
+                continue
             if event.sequence != self._sequence:
                 self._sequence, self._engine_count = event.sequence, 0
                 self._engine_orders.clear()
-            yield from self._follow(event, placing, texts or {})
+            self._follow(event, placing, texts or {})
+        return changes
 
     # ---- one event
 
-    def _follow(
-        self, event: Event, placing: dict[int, dict[str, int]], texts: dict[int, str]
-    ) -> Iterator[tuple[Event, OrderRecord]]:
+    def _follow(self, event: Event, placing: dict[int, Any], texts: dict[int, str]) -> None:
         kind = event.kind
-        if kind == EventKind.ACCEPTED:
+        if kind == _ACCEPTED:
             if event.order_id % ORDER_IDS_PER_COMMAND == 0 and event.sequence in placing:
-                yield from self._keep(event, accepted(event, placing[event.sequence], texts.get(event.sequence, "")))
+                self._keep(event, accepted(event, placing[event.sequence], texts.get(event.sequence, "")))
             elif event.order_id - 1 in self._records:
-                yield from self._keep(event, _released(event, self._records[event.order_id - 1]))
-        elif kind == EventKind.FILLED:
-            yield from self._filled(event)
-        elif kind in (EventKind.CANCELLED, EventKind.EXPIRED, EventKind.AMENDED, EventKind.TRIGGERED):
-            record = self._records.get(event.order_id)
+                self._keep(event, _released(event, self._records[event.order_id - 1]))
+        elif kind in _CHANGES:
+            order_id = event.order_id
+            if kind == _FILLED and not order_id:
+                order_id = self._engine_orders.get(event.account, 0)
+            record = self._records.get(order_id)
             if record is not None:
-                yield from self._keep(event, _CHANGES[kind](event, record))
+                self._keep(event, _CHANGES[kind](event, record))
         elif kind == EventKind.REFUSED:
             conditional = self._records.get(event.order_id - 1)
             if conditional is not None and self._is_being_released(conditional):
+                refusal = Refusal(event.code)
                 refused = _released(event, conditional)
-                yield (
-                    event,
-                    msgspec.structs.replace(
-                        refused, status=OrderStatus.REJECTED, refusal=Refusal(event.code), lots=conditional.lots
-                    ),
-                )
-                ended = msgspec.structs.replace(
-                    conditional, status=_end_of_refused(event), updated_ms=event.time_ms, refusal=Refusal(event.code)
-                )
-                yield from self._keep(event, ended)
+                refused = replace(refused, status=OrderStatus.REJECTED, refusal=refusal, lots=conditional.lots)
+                self._changes.append((event, refused))
+                status = _end_of_refused(event)
+                self._keep(event, replace(conditional, status=status, updated_ms=event.time_ms, refusal=refusal))
         elif kind == EventKind.LIQUIDATION_ORDER:
-            yield from self._end_engine_order(event)
+            self._end_engine_order(event)
             record = self._engine_record(event, event.account, Origin.LIQUIDATION, Side(event.side), event.lots)
             self._engine_orders[event.account] = record.order_id
-            yield from self._keep(event, record)
+            self._keep(event, record)
         elif kind == EventKind.LIQUIDATION_ENDED:
-            yield from self._end_engine_order(event)
+            self._end_engine_order(event)
         elif kind == EventKind.TAKEOVER:
-            yield from self._end_engine_order(event)
-            yield event, self._handed_over(event, event.account, Origin.TAKEOVER, event.lots)
+            self._end_engine_order(event)
+            self._changes.append((event, self._handed_over(event, event.account, Origin.TAKEOVER, event.lots)))
         else:
-            yield from self._end_engine_order(event)
-            yield event, self._handed_over(event, event.account, Origin.ADL, event.lots)
+            self._end_engine_order(event)
+            self._changes.append((event, self._handed_over(event, event.account, Origin.ADL, event.lots)))
             if event.counterparty not in HOUSE_ACCOUNTS:
-                yield event, self._handed_over(event, event.counterparty, Origin.ADL, -event.lots)
+                other = self._handed_over(event, event.counterparty, Origin.ADL, -event.lots)
+                self._changes.append((event, other))
 
     def _is_being_released(self, conditional: OrderRecord) -> bool:
         """Whether it has triggered and its order does not live yet: only then does a refusal of that id speak of the release.
@@ -230,32 +231,23 @@ class OrderLives:
         """
         return conditional.status == OrderStatus.TRIGGERED and conditional.released_id not in self._records
 
-    def _filled(self, event: Event) -> Iterator[tuple[Event, OrderRecord]]:
-        order_id = event.order_id or self._engine_orders.get(event.account, 0)
-        record = self._records.get(order_id)
-        if record is not None:
-            yield from self._keep(event, _filled(event, record))
-
-    def _keep(self, event: Event, record: OrderRecord) -> Iterator[tuple[Event, OrderRecord]]:
-        """Remember an unfinished order, forget a finished one; with a released order ends its conditional."""
-        if record.is_unfinished:
+    def _keep(self, event: Event, record: OrderRecord) -> None:
+        """Tell of it; remember an unfinished order, forget a finished one; with a released order ends its conditional."""
+        self._changes.append((event, record))
+        if record.status in UNFINISHED:
             self._records[record.order_id] = record
-        else:
-            self._records.pop(record.order_id, None)
-        yield event, record
-        if record.parent_id and not record.is_unfinished:
-            conditional = self._records.pop(record.parent_id, None)
-            if conditional is not None:
-                yield (
-                    event,
-                    msgspec.structs.replace(
-                        conditional,
-                        status=OrderStatus.FINISHED,
-                        updated_ms=event.time_ms,
-                        filled_lots=record.filled_lots,
-                        filled_value_e8=record.filled_value_e8,
-                    ),
-                )
+            return
+        self._records.pop(record.order_id, None)
+        conditional = self._records.pop(record.parent_id, None) if record.parent_id else None
+        if conditional is not None:
+            ended = replace(
+                conditional,
+                status=OrderStatus.FINISHED,
+                updated_ms=event.time_ms,
+                filled_lots=record.filled_lots,
+                filled_value_e8=record.filled_value_e8,
+            )
+            self._changes.append((event, ended))
 
     # ---- the engine's own orders: they have no id in an event
 
@@ -284,71 +276,58 @@ class OrderLives:
     def _handed_over(self, event: Event, account: int, origin: Origin, lots: int) -> OrderRecord:
         """Lots that change hands outside the book, as an order that was filled at once. `lots` signed as the position."""
         record = self._engine_record(event, account, origin, Side.SELL if lots > 0 else Side.BUY, abs(lots))
-        return msgspec.structs.replace(
+        return replace(
             record, status=OrderStatus.FILLED, filled_lots=abs(lots), filled_value_e8=abs(event.value_e8)
         )
 
-    def _end_engine_order(self, event: Event) -> Iterator[tuple[Event, OrderRecord]]:
+    def _end_engine_order(self, event: Event) -> None:
         record = self._records.get(self._engine_orders.pop(event.account, 0))
         if record is not None:
-            yield from self._keep(
-                event, msgspec.structs.replace(record, status=OrderStatus.EXPIRED, updated_ms=event.time_ms)
-            )
+            self._keep(event, replace(record, status=OrderStatus.EXPIRED, updated_ms=event.time_ms))
 
 
 # ---- records from events
 
 
-def accepted(event: Event, fields: Mapping[str, int], client_id: str) -> OrderRecord:
-    """A new order, from its ACCEPTED event and the fields of the command that sent it."""
-
-    def field(name: str) -> int:
-        return fields.get(name, 0)
-
-    order_type = OrderType(field("order_type"))
-    is_conditional = fields["kind"] == CommandKind.PLACE_CONDITIONAL
-    return OrderRecord(
+def accepted(event: Event, command: Any, client_id: str) -> OrderRecord:
+    """A new order, from its ACCEPTED event and the CommandRow that sent it."""
+    order_type = _ORDER_TYPES[command.order_type]
+    is_close_position = bool(command.is_close_position)
+    record = OrderRecord(
         order_id=event.order_id,
         account=event.account,
         symbol=event.symbol,
         client_id=client_id,
-        side=Side(event.side),
+        side=_SIDES[event.side],
         order_type=order_type,
         original_type=order_type,
-        time_in_force=TimeInForce(field("time_in_force")),
-        price_ticks=0 if order_type == OrderType.MARKET else field("price_ticks"),
-        lots=0 if field("is_close_position") else field("lots"),
+        time_in_force=_TIMES_IN_FORCE[command.time_in_force],
+        price_ticks=0 if order_type is OrderType.MARKET else command.price_ticks,
+        lots=0 if is_close_position else command.lots,
         created_ms=event.time_ms,
         updated_ms=event.time_ms,
-        trigger_ticks=field("trigger_ticks") if is_conditional else 0,
-        callback_rate_e8=field("callback_rate_e8") if is_conditional else 0,
-        working_type=WorkingType(field("working_type")) if is_conditional else WorkingType.LAST_PRICE,
-        position_side=PositionSide(field("position_side")),
-        self_trade_prevention=SelfTradePrevention(field("self_trade_prevention")),
-        expire_ms=field("expire_ms"),
-        is_reduce_only=bool(field("is_reduce_only")),
-        is_close_position=bool(field("is_close_position")),
-        is_conditional=is_conditional,
-        is_plain_form=field("sender_note") == PLAIN_FORM,
-        is_price_protected=bool(field("is_price_protected")),
+        position_side=_POSITION_SIDES[command.position_side],
+        self_trade_prevention=_PREVENTIONS[command.self_trade_prevention],
+        expire_ms=command.expire_ms,
+        is_reduce_only=bool(command.is_reduce_only),
+        is_close_position=is_close_position,
+        is_plain_form=command.sender_note == PLAIN_FORM,
+        is_price_protected=bool(command.is_price_protected),
     )
-
-
-def lived(
-    order_id: int, fields: Mapping[str, int], client_id: str, events: np.ndarray
-) -> tuple[OrderRecord, OrderRecord]:
-    """An order as it was accepted, and as its own command left it. `events` are those of that command."""
-    own = rows_of(events[events["order_id"] == order_id])
-    first = last = accepted(own[0], fields, client_id)
-    for event in own[1:]:
-        if event.kind in _CHANGES:
-            last = _CHANGES[event.kind](event, last)
-    return first, last
+    if command.kind != CommandKind.PLACE_CONDITIONAL:
+        return record
+    return replace(
+        record,
+        is_conditional=True,
+        trigger_ticks=command.trigger_ticks,
+        callback_rate_e8=command.callback_rate_e8,
+        working_type=WorkingType(command.working_type),
+    )
 
 
 def _filled(event: Event, record: OrderRecord) -> OrderRecord:
     filled = record.filled_lots + event.lots
-    return msgspec.structs.replace(
+    return replace(
         record,
         filled_lots=filled,
         filled_value_e8=record.filled_value_e8 + event.value_e8,
@@ -360,7 +339,7 @@ def _filled(event: Event, record: OrderRecord) -> OrderRecord:
 def _released(event: Event, conditional: OrderRecord) -> OrderRecord:
     """The order that a conditional released; its owner knows it by the conditional's client id."""
     is_limit = conditional.order_type in (OrderType.STOP, OrderType.TAKE_PROFIT)
-    return msgspec.structs.replace(
+    return replace(
         conditional,
         order_id=event.order_id,
         order_type=OrderType.LIMIT if is_limit else OrderType.MARKET,
@@ -380,12 +359,12 @@ def _cancelled(event: Event, record: OrderRecord) -> OrderRecord:
     status = OrderStatus.EXPIRED_IN_MATCH if by_match else OrderStatus.CANCELLED
     if event.code in (Reason.CANNOT_BE_MARGINED, Reason.WOULD_BANKRUPT, Reason.REDUCE_ONLY_NOTHING_LEFT, Reason.TIME):
         status = OrderStatus.EXPIRED
-    return msgspec.structs.replace(record, status=status, updated_ms=event.time_ms)
+    return replace(record, status=status, updated_ms=event.time_ms)
 
 
 def _expired(event: Event, record: OrderRecord) -> OrderRecord:
     by_match = event.code == Reason.SELF_TRADE
-    return msgspec.structs.replace(
+    return replace(
         record,
         status=OrderStatus.EXPIRED_IN_MATCH if by_match else OrderStatus.EXPIRED,
         updated_ms=event.time_ms,
@@ -393,13 +372,13 @@ def _expired(event: Event, record: OrderRecord) -> OrderRecord:
 
 
 def _amended(event: Event, record: OrderRecord) -> OrderRecord:
-    return msgspec.structs.replace(
+    return replace(
         record, price_ticks=event.price_ticks, lots=record.filled_lots + event.lots, updated_ms=event.time_ms
     )
 
 
 def _triggered(event: Event, record: OrderRecord) -> OrderRecord:
-    return msgspec.structs.replace(
+    return replace(
         record, status=OrderStatus.TRIGGERED, updated_ms=event.time_ms, triggered_ms=event.time_ms
     )
 

@@ -4,7 +4,8 @@ Responsible for: VenueCore: stamping commands with the venue's time, applying th
 order, before any answer of the same commit passes. Must not: know a wire name, decide what a client may do.
 
     core = VenueCore.ephemeral(genesis)                    # in the thread of a running loop
-    done = core.apply(CommandKind.PLACE_ORDER, account=2, …)
+    outcome = await core.send(CommandKind.PLACE_ORDER, {"account": 2, …})      # with all that this turn of the loop sends
+    done = core.apply(CommandKind.SET_LEVERAGE, account=2, …)                  # now, alone
     await core.gate.passed(done.position)                  # only now may anybody hear of it, or of what was read since
 """
 
@@ -17,9 +18,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ..codes import CommandKind, Refusal
-from ..command import client_id_fields, joined
-from ..event import Event
+from ..codes import CommandKind, EventKind, Refusal
+from ..command import client_id_fields, joined, pack_unstamped, stamped
+from ..errors import StatusUnknownError
+from ..event import Event, rows_of
 from ..exchange import Exchange
 from ..journal.gate import DurableGate
 from ..journal.history import History
@@ -30,7 +32,9 @@ from .client_ids import client_ids_in
 from .clock import VenueClock
 from .engine import Engine, EphemeralExchange, EphemeralGate, Gate
 from .fills import Fill, fills_in
-from .order_life import HOUSE_ACCOUNTS, OrderLives, OrderRecord
+from .kinds import is_of, kinds_in
+from .order_life import HOUSE_ACCOUNTS, Change, OrderLives
+from .turns import Sender, answer, fail, placed_in
 
 if TYPE_CHECKING:
     from .readmodels.amendments import Amendments
@@ -43,6 +47,18 @@ if TYPE_CHECKING:
     from .readmodels.tickers import Tickers
     from .readmodels.trades import Trades
 
+_OF_AN_ORDER = frozenset(
+    int(kind)
+    for kind in (
+        EventKind.REFUSED,
+        EventKind.ACCEPTED,
+        EventKind.CANCELLED,
+        EventKind.EXPIRED,
+        EventKind.TRIGGERED,
+        EventKind.AMENDED,
+    )
+)
+_OF_ANYTHING = frozenset(map(int, EventKind)) - _OF_AN_ORDER - {int(EventKind.BOOK_LEVEL)}
 _REFUSALS = {int(refusal): refusal for refusal in Refusal}
 
 
@@ -69,11 +85,27 @@ class Told(NamedTuple):
     results: np.ndarray  # one RESULT row per record
     events: np.ndarray
     position: int  # commands up to and with these
-    orders: list[tuple[Event, OrderRecord]]  # every change of an order, in order (order_life.py)
+    orders: list[Change]  # every change of an order, in order (order_life.py)
     fills: list[Fill]  # every fill of either side, in order (fills.py)
+    rows: list[Event]  # the events as plain integers, but for the book's and for the orders of fund and house
+    command_kinds: frozenset[int]  # which kinds are among the commands
+    event_kinds: frozenset[int]  # and among the events
+
+    def rows_of(self, kinds: frozenset[int]) -> list[Event]:
+        """Those of `rows` that are of some kinds, in order."""
+        return [] if kinds.isdisjoint(self.event_kinds) else [event for event in self.rows if event.kind in kinds]
 
 
 Listener = Callable[[Told], None]
+
+
+class _Untold(NamedTuple):
+    """Commands that are applied and not told of yet."""
+
+    position: int
+    commands: np.ndarray
+    applied: Applied
+    senders: list[Sender]  # who waits for each of them; none where they were not sent
 
 
 class Timekeeper(Protocol):
@@ -96,7 +128,8 @@ class VenueCore:
         self.lives = OrderLives()
         self.timekeeper: Timekeeper | None = None
         self.models: ReadModels  # set by themselves
-        self._untold: deque[tuple[int, np.ndarray, Applied]] = deque()
+        self._unsent: list[tuple[bytes, Sender]] = []  # of this turn of the loop
+        self._untold: deque[_Untold] = deque()
         self._models: list[Listener] = []
         self._listeners: list[Listener] = []
 
@@ -119,8 +152,12 @@ class VenueCore:
 
         def hear(committed: Committed) -> None:
             """In the writer's thread."""
-            if committed.failure is None and not loop.is_closed():
-                loop.call_soon_threadsafe(lambda: told[0]._tell(committed.position))
+            if loop.is_closed():
+                return
+            if committed.failure is None:
+                loop.call_soon_threadsafe(told[0]._tell, committed.position)
+            else:
+                loop.call_soon_threadsafe(told[0]._fail, committed.failure)
 
         engine.wake_by(loop.call_soon)
         engine.listen(hear)  # before the gate hears of it
@@ -211,6 +248,35 @@ class VenueCore:
 
     # ---- commands
 
+    def send(self, kind: CommandKind, fields: dict[str, int], client_id: str = "") -> Sender:
+        """Apply a command together with all that this turn of the loop sends, at the venue's time, in the order of the calls.
+
+        Returns  a future of its Outcome: done when it is committed and told. It fails with StatusUnknownError, PoisonedError or Bug.
+        Takes    fields: COMMAND's. client_id: its text travels with the command.
+        Errors   InputError for a field that does not exist or does not fit: at once, and nothing is sent.
+        """
+        loop = asyncio.get_running_loop()
+        records = pack_unstamped(kind, fields, client_id)
+        sender: Sender = loop.create_future()
+        if not self._unsent:
+            loop.call_soon(self._apply_sent)
+        self._unsent.append((records, sender))
+        return sender
+
+    def _apply_sent(self) -> None:
+        """At the end of a turn of the loop, or when what was applied before is told."""
+        if self._untold or not self._unsent:
+            return
+        records, senders = map(list, zip(*self._unsent, strict=True))
+        self._unsent.clear()
+        try:
+            commands = stamped(records, self.time_ms(), self._engine.exchange.next_sequence)
+            applied = self._engine.apply(commands)
+        except Exception as failure:
+            fail(senders, failure)
+        else:
+            self._untold.append(_Untold(applied.position, commands, applied, senders))
+
     def apply(
         self, kind: CommandKind, *, records: Sequence[dict[str, int]] = (), client_id: str = "", **fields: int
     ) -> Done:
@@ -247,7 +313,7 @@ class VenueCore:
     def relive(self, commands: np.ndarray) -> Applied:
         """Apply whole commands that carry sequences and times already: for a world that is made out of a history."""
         applied = self._engine.apply(commands)
-        self._untold.append((applied.position, commands, applied))
+        self._untold.append(_Untold(applied.position, commands, applied, []))
         return applied
 
     # ---- what is committed
@@ -272,29 +338,48 @@ class VenueCore:
         """Commit what is left and let go of the data folder."""
         self._engine.close()
         self._tell(self._engine.position)
+        self._fail(StatusUnknownError("the venue has ended"))
 
     def _tell(self, position: int) -> None:
-        if not self._untold or self._untold[0][0] > position:
-            return
         parts = []
-        while self._untold and self._untold[0][0] <= position:
+        while self._untold and self._untold[0].position <= position:
             parts.append(self._untold.popleft())
+        if not parts:
+            return
         if len(parts) == 1:
-            _, commands, (_, results, events) = parts[0]
+            _, commands, (_, results, events), _ = parts[0]
         else:
-            commands = joined([part[1] for part in parts])
-            results = joined([part[2].results for part in parts])
-            events = joined([part[2].events for part in parts])
-        told = told_of(self.lives, commands, results, events, parts[-1][0])
-        for listener in (*self._models, *self._listeners):
-            listener(told)
+            commands = joined([part.commands for part in parts])
+            results = joined([part.applied.results for part in parts])
+            events = joined([part.applied.events for part in parts])
+        try:
+            told = told_of(self.lives, commands, results, events, parts[-1].position)
+            for listener in (*self._models, *self._listeners):
+                listener(told)
+        except BaseException as bug:
+            for part in parts:
+                fail(part.senders, bug)
+            raise
+        self._apply_sent()
+        placed = placed_in(told.orders) if any(part.senders for part in parts) else {}
+        for part in parts:
+            if part.senders:
+                answer(part.senders, part.commands, part.applied.results, placed)
+
+    def _fail(self, failure: StatusUnknownError) -> None:
+        """A commit failed, and no other will be made."""
+        for part in self._untold:
+            fail(part.senders, failure)
 
 
 def told_of(lives: OrderLives, commands: np.ndarray, results: np.ndarray, events: np.ndarray, position: int) -> Told:
     """What was committed, with what it says of orders and fills."""
-    of_users = events[events["account"] > max(HOUSE_ACCOUNTS)]  # a ladder is hundreds of orders that nobody is told of
-    walked = list(lives.walk(commands, of_users, client_ids_in(commands)))
-    return Told(commands, results, events, position, walked, fills_in(events))
+    is_an_orders = is_of(events, _OF_AN_ORDER)  # a ladder is hundreds of orders that nobody is told of
+    rows = rows_of(events[is_of(events, _OF_ANYTHING) | (is_an_orders & (events["account"] > max(HOUSE_ACCOUNTS)))])
+    changes = lives.walk(commands, rows, client_ids_in(commands))
+    return Told(
+        commands, results, events, position, changes, fills_in(rows), rows, kinds_in(commands), kinds_in(events)
+    )
 
 
 def _with_client_id(fields: dict[str, Any]) -> dict[str, Any]:

@@ -228,7 +228,7 @@ class Position(NamedTuple):
 
 def _flat(desk: Desk, account: int, row: int, side: PositionSide, mode: MarginMode, leverage: int) -> Position:
     view = PositionView(
-        account, desk.rules[row].symbol, mode, side, leverage,
+        account, desk.symbols[row], mode, side, leverage,
         lots=0, entry_cost_e8=0, isolated_wallet_e8=0, mark_e8=desk.exchange.mark_e8(row), unrealized_pnl_e8=0,
         margin_balance_e8=0, maintenance_margin_e8=0, pool_maintenance_e8=0, margin_held_e8=0,
         liquidation_mark_e8=None, bankruptcy_mark_e8=None,
@@ -306,7 +306,7 @@ def position_risk_v2(desk: Desk, account: int, request: OfSymbolOrAll) -> list[d
     """Every symbol, flat ones included."""
     row = desk.row_or_none(request.symbol)
     found = _every_position(desk, account)
-    return [_risk_v2(desk, one) for one in found if row is None or one.view.symbol == desk.rules[row].symbol]
+    return [_risk_v2(desk, one) for one in found if row is None or one.view.symbol == desk.symbols[row]]
 
 
 @endpoint("GET", "/fapi/v3/positionRisk", request=OfSymbolOrAll, security=Security.SIGNED, weight=5)

@@ -20,7 +20,7 @@ from .desk import Desk, Settings
 from .limits import LimitReachedError
 from .parameters import parameters_of, read
 from .refusals import WireRefusalError, refuse
-from .routes import ENDPOINTS, Endpoint, Later
+from .routes import ENDPOINTS, Endpoint
 from .signing import check_signature
 from .streams.market import MarketStreams
 from .streams.sockets import StreamSockets
@@ -131,11 +131,13 @@ class BinanceApp:
         try:
             try:
                 answer = endpoint.handler(self.desk, account, request)
+                if endpoint.sends:
+                    return await answer
             except WireRefusalError:
                 await core.gate.passed(core.position)  # a refusal is told after its commit too
                 raise
             await core.gate.passed(core.position)
-            return answer.make() if isinstance(answer, Later) else answer
+            return answer
         except (StatusUnknownError, PoisonedError):
             raise refuse(-1007) from None
         except InputError:  # a number that fits no command

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 def form_of(desk: Desk, record: OrderRecord) -> dict[str, Any]:
     """A conditional as this wire shows it."""
-    return algo_form(record, desk.rules[record.symbol].symbol, desk.numbers[record.symbol])
+    return algo_form(record, desk.symbols[record.symbol], desk.numbers[record.symbol])
 
 
 @endpoint("POST", "/fapi/v1/algoOrder", request=NewAlgoOrder, security=Security.SIGNED, weight=0, orders=1)
-def new_algo_order(desk: Desk, account: int, request: NewAlgoOrder) -> dict[str, Any]:
+async def new_algo_order(desk: Desk, account: int, request: NewAlgoOrder) -> dict[str, Any]:
     """Place a conditional order."""
-    accepted, _ = place(desk, account, conditional_order(desk, account, request))
+    accepted, _ = await place(desk, conditional_order(desk, account, request))
     return form_of(desk, accepted)
 
 
@@ -52,12 +52,12 @@ def one_algo_order(desk: Desk, account: int, request: OneAlgoOrder) -> dict[str,
 
 
 @endpoint("DELETE", "/fapi/v1/algoOrder", request=OneAlgoOrder, security=Security.SIGNED)
-def cancel_algo_order(desk: Desk, account: int, request: OneAlgoOrder) -> dict[str, Any]:
+async def cancel_algo_order(desk: Desk, account: int, request: OneAlgoOrder) -> dict[str, Any]:
     """Cancel a conditional order that waits."""
     record = _wanted(desk, account, request, -2011)
     if record.triggered_ms:
         raise refuse(-2011)
-    cancel(desk, account, record)
+    await cancel(desk, account, record)
     return {"algoId": record.order_id, "clientAlgoId": client_id_of(record), "code": "200", "msg": "success"}
 
 

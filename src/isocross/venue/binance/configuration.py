@@ -126,7 +126,7 @@ def margin_changes(desk: Desk, account: int, request: MarginChangesOf) -> list[d
     found = desk.core.margin_changes.rows(account, row, is_added, request.start_time, request.end_time, limit)
     return [
         {
-            "symbol": desk.rules[change.symbol].symbol,
+            "symbol": desk.symbols[change.symbol],
             "type": ADD if change.amount_e8 > 0 else REDUCE,
             "deltaType": "USER_ADJUST" if change.is_by_hand else "TRADE",
             "amount": money(abs(change.amount_e8)),
@@ -174,7 +174,7 @@ def account_config(desk: Desk, account: int, request: Request) -> dict[str, Any]
 def commission(desk: Desk, account: int, request: OfSymbol) -> dict[str, Any]:
     """What the account pays in one symbol, now."""
     row = desk.row(request.symbol)
-    return commission_rate(desk.rules[row].symbol, *desk.exchange.fee_rates_e8(account, row))
+    return commission_rate(desk.symbols[row], *desk.exchange.fee_rates_e8(account, row))
 
 
 @endpoint("GET", "/fapi/v1/feeBurn", security=Security.SIGNED, weight=30)
@@ -201,7 +201,7 @@ def adl_quantiles(desk: Desk, account: int, request: OfSymbolOrAll) -> list[dict
     row = desk.row_or_none(request.symbol)
     by_symbol: dict[str, list[PositionView]] = {}
     for view in desk.exchange.positions(account):
-        if row is None or view.symbol == desk.rules[row].symbol:
+        if row is None or view.symbol == desk.symbols[row]:
             by_symbol.setdefault(view.symbol, []).append(view)
     found = []
     for symbol, views in by_symbol.items():

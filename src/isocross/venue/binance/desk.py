@@ -19,6 +19,7 @@ from ...views import PositionView
 from ..adl_queue import adl_fifth
 from ..order_life import PLAIN_FORM, OrderRecord, Origin
 from ..sequencer import Done, VenueCore
+from ..turns import Outcome
 from .break_even import TRADES_MAX, OpenFees, break_even_e8
 from .limits import Usage
 from .listen_keys import ListenKeys
@@ -66,7 +67,8 @@ class Desk:
         self.usage = Usage(is_enforced=self.settings.are_limits_enforced)
         self.rules = LiveRules(self.exchange)
         self.numbers: list[SymbolNumbers] = [numbers_of(rules) for rules in self.rules]
-        self._rows = {rules.symbol: row for row, rules in enumerate(self.rules)}
+        self.symbols = core.symbols  # names, by row
+        self._rows = {symbol: row for row, symbol in enumerate(self.symbols)}
 
     @property
     def exchange(self) -> Exchange:
@@ -124,6 +126,13 @@ class Desk:
         if not done.is_accepted:
             raise wire_refusal(done.refusal, *values)
         return done
+
+    async def send(self, kind: CommandKind, fields: dict[str, int], client_id: str = "") -> Outcome:
+        """Send a command with all that comes in this turn; returns when it is committed. Errors  what the engine refuses, as this wire says it."""
+        outcome = await self.core.send(kind, fields, client_id)
+        if outcome.refusal is not Refusal.NONE:
+            raise wire_refusal(outcome.refusal)
+        return outcome
 
     # ---- read models
 

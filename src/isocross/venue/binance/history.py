@@ -87,7 +87,7 @@ def income(desk: Desk, account: int, request: IncomeOf) -> list[dict[str, Any]]:
     found = found[:limit] if request.start_time is not None else found[-limit:]
     return [
         {
-            "symbol": desk.rules[entry.symbol].symbol if entry.symbol >= 0 else "",
+            "symbol": desk.symbols[entry.symbol] if entry.symbol >= 0 else "",
             "incomeType": INCOME_TYPES[entry.kind].value,
             "income": money(entry.amount_e8),
             "asset": desk.exchange.assets[entry.asset],
@@ -119,6 +119,5 @@ def force_orders(desk: Desk, account: int, request: ForceOrdersOf) -> list[dict[
         account, row, wanted, request.start_time, request.end_time, bounded(request.limit, FORCED_MAX)
     )
     return [
-        order_form(record, desk.rules[record.symbol].symbol, desk.numbers[record.symbol], with_time=True)
-        for record in found
+        order_form(record, desk.symbols[record.symbol], desk.numbers[record.symbol], with_time=True) for record in found
     ]

@@ -238,7 +238,7 @@ def premium_index(desk: Desk, account: int, request: OfSymbolOrAll) -> Any:
     def make(row: int) -> dict[str, Any]:
         rate_e8, time_ms = desk.funding_ahead(row)
         return {
-            "symbol": desk.rules[row].symbol,
+            "symbol": desk.symbols[row],
             "markPrice": money(desk.exchange.mark_e8(row)),
             "indexPrice": money(desk.exchange.index_e8(row)),
             "estimatedSettlePrice": money(desk.exchange.index_e8(row)),
@@ -258,7 +258,7 @@ def funding_rates(desk: Desk, account: int, request: FundingRatesOf) -> list[dic
     limit = bounded(request.limit, FUNDING_MAX)
     return [
         {
-            "symbol": desk.rules[rate.symbol].symbol,
+            "symbol": desk.symbols[rate.symbol],
             "fundingTime": rate.time_ms,
             "fundingRate": money(rate.rate_e8),
             "markPrice": money(rate.mark_e8),
@@ -282,7 +282,7 @@ def day_ticker(desk: Desk, row: int) -> dict[str, Any]:
     change = day.last_e8 - day.open_e8
     average_e8 = day.quote_e8 * ONE_E8 // day.volume_e8 if day.volume_e8 else day.last_e8
     return {
-        "symbol": desk.rules[row].symbol,
+        "symbol": desk.symbols[row],
         "priceChange": fixed(change, numbers.price_decimals),
         "priceChangePercent": fixed(change * 100 * ONE_E8 // day.open_e8 if day.open_e8 else 0, 3),
         "weightedAvgPrice": fixed(
@@ -321,7 +321,7 @@ def prices(desk: Desk, account: int, request: OfSymbolOrAll) -> Any:
 
     def make(row: int) -> dict[str, Any]:
         return {
-            "symbol": desk.rules[row].symbol,
+            "symbol": desk.symbols[row],
             "price": desk.numbers[row].price(desk.last_ticks(row)),
             "time": desk.exchange.time_ms,
         }
@@ -343,7 +343,7 @@ def book_tickers(desk: Desk, account: int, request: OfSymbolOrAll) -> Any:
     def make(row: int) -> dict[str, Any]:
         bid, bid_quantity, ask, ask_quantity = best_quote(desk, row)
         return {
-            "symbol": desk.rules[row].symbol,
+            "symbol": desk.symbols[row],
             "bidPrice": bid,
             "bidQty": bid_quantity,
             "askPrice": ask,

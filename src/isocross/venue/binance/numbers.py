@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import Decimal
 from functools import lru_cache
 
 from ...rulebook import SymbolRules
 from ...units import ONE_E8, format_e8
 
-_EXACT = Context(prec=80)
-_E8 = Decimal(ONE_E8)
+_WRITTEN_KNOWN = 4_096  # numbers whose text is not made again: prices and quantities come back all the time
 _TEXT = re.compile(r"[+-]?(\d{1,20}(\.\d{0,24})?|\.\d{1,24})([eE][+-]?\d{1,2})?", re.ASCII)
 
 
@@ -32,6 +31,7 @@ class SymbolNumbers:
     step_e8: int
     price_decimals: int
     quantity_decimals: int
+    lots_max: int  # that the engine counts with
 
     def price(self, ticks: int) -> str:
         """An order's or a trade's price."""
@@ -60,9 +60,11 @@ class SymbolNumbers:
 @lru_cache
 def numbers_of(rules: SymbolRules) -> SymbolNumbers:
     """The decimals that a symbol's tick and step need."""
-    return SymbolNumbers(rules.tick_e8, rules.step_e8, decimals_of(rules.tick_e8), decimals_of(rules.step_e8))
+    decimals = decimals_of(rules.tick_e8), decimals_of(rules.step_e8)
+    return SymbolNumbers(rules.tick_e8, rules.step_e8, *decimals, rules.lots_max)
 
 
+@lru_cache(_WRITTEN_KNOWN)
 def fixed(value_e8: int, decimals: int) -> str:
     """A × 10^8 integer that lies on a grid of `decimals`, with exactly these."""
     sign = "-" if value_e8 < 0 else ""
@@ -73,6 +75,7 @@ def fixed(value_e8: int, decimals: int) -> str:
     return f"{sign}{whole}.{rest:0{decimals}d}"
 
 
+@lru_cache(_WRITTEN_KNOWN)
 def money(value_e8: int) -> str:
     """Wallet, margin, PnL, fee, mark or rate: eight decimals."""
     if value_e8 < 0:
@@ -94,8 +97,6 @@ def read_decimal(text: str) -> Decimal | None:
 
 def on_grid(number: Decimal, grid_e8: int) -> int | None:
     """`number` in steps of a grid; None when it lies between two of them."""
-    scaled = _EXACT.multiply(number, _E8)
-    if scaled != scaled.to_integral_value():
-        return None
-    steps, rest = divmod(int(scaled), grid_e8)
+    numerator, denominator = number.as_integer_ratio()
+    steps, rest = divmod(numerator * ONE_E8, denominator * grid_e8)
     return None if rest else steps

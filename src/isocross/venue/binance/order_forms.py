@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...codes import OrderType, Side, TimeInForce
+from ...codes import OrderType
 from ...units import format_e8
 from ..fills import Fill
 from ..order_life import OrderRecord, OrderStatus
@@ -86,17 +86,17 @@ def order_form(record: OrderRecord, symbol: str, numbers: SymbolNumbers, *, with
         "cumQty": quantity,
         "cumQuote": money(record.filled_value_e8),
         "timeInForce": time_in_force_of(record),
-        "type": record.order_type.name,
+        "type": record.order_type._name_,
         "reduceOnly": record.is_reduce_only,
         "closePosition": record.is_close_position,
-        "side": record.side.name,
-        "positionSide": record.position_side.name,
+        "side": record.side._name_,
+        "positionSide": record.position_side._name_,
         "stopPrice": trigger_of(record, numbers),
         "workingType": WORKING_TYPE[record.working_type],
         "priceProtect": record.is_price_protected,
-        "origType": record.original_type.name,
+        "origType": record.original_type._name_,
         "priceMatch": "NONE",
-        "selfTradePreventionMode": record.self_trade_prevention.name,
+        "selfTradePreventionMode": record.self_trade_prevention._name_,
         "goodTillDate": record.expire_ms,
         "updateTime": record.updated_ms,
     }
@@ -111,7 +111,7 @@ def order_form(record: OrderRecord, symbol: str, numbers: SymbolNumbers, *, with
 def time_in_force_of(record: OrderRecord) -> str:
     """Its time in force; a market order's says nothing, and reads GTC."""
     is_limit = record.order_type == OrderType.LIMIT or record.order_type in LIMIT_CONDITIONAL_TYPES
-    return record.time_in_force.name if is_limit else TimeInForce.GTC.name
+    return record.time_in_force._name_ if is_limit else "GTC"
 
 
 def algo_form(record: OrderRecord, symbol: str, numbers: SymbolNumbers) -> dict[str, Any]:
@@ -123,10 +123,10 @@ def algo_form(record: OrderRecord, symbol: str, numbers: SymbolNumbers) -> dict[
         "algoId": record.order_id,
         "clientAlgoId": client_id_of(record),
         "algoType": "CONDITIONAL",
-        "orderType": record.order_type.name,
+        "orderType": record.order_type._name_,
         "symbol": symbol,
-        "side": Side(record.side).name,
-        "positionSide": record.position_side.name,
+        "side": record.side._name_,
+        "positionSide": record.position_side._name_,
         "timeInForce": time_in_force_of(record),
         "quantity": quantity_of(record, numbers),
         "algoStatus": ALGO_STATUS[record.status],
@@ -140,7 +140,7 @@ def algo_form(record: OrderRecord, symbol: str, numbers: SymbolNumbers) -> dict[
         "slTriggerPrice": "0",
         "slPrice": "0",
         "tpOrderType": "",
-        "selfTradePreventionMode": record.self_trade_prevention.name,
+        "selfTradePreventionMode": record.self_trade_prevention._name_,
         "workingType": WORKING_TYPE[record.working_type],
         "priceMatch": "NONE",
         "closePosition": record.is_close_position,

@@ -196,8 +196,8 @@ def _callback_e8(percent: Decimal | None) -> int:
 
 def price_on_grid(desk: Desk, row: int, price: Decimal) -> int:
     """A price in ticks. Errors  -1111 for more decimals than the symbol has, -4014 off the tick, -4001 not above zero."""
-    rules = desk.rules[row]
-    ticks = _on_grid(price, rules.tick_e8, desk.numbers[row].price_decimals, -4014)
+    numbers = desk.numbers[row]
+    ticks = _on_grid(price, numbers.tick_e8, numbers.price_decimals, -4014)
     if ticks <= 0:
         raise refuse(-4001)
     if ticks >= _INTEGER_MAX:
@@ -207,11 +207,11 @@ def price_on_grid(desk: Desk, row: int, price: Decimal) -> int:
 
 def quantity_on_grid(desk: Desk, row: int, quantity: Decimal) -> int:
     """A quantity in lots. Errors  -1111, -4023 off the step, -4003 not above zero, -4005."""
-    rules = desk.rules[row]
-    lots = _on_grid(quantity, rules.step_e8, desk.numbers[row].quantity_decimals, -4023)
+    numbers = desk.numbers[row]
+    lots = _on_grid(quantity, numbers.step_e8, numbers.quantity_decimals, -4023)
     if lots <= 0:
         raise refuse(-4003)
-    if lots > rules.lots_max:
+    if lots > numbers.lots_max:
         raise refuse(-4005)
     return lots
 

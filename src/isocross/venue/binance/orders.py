@@ -6,11 +6,12 @@ Conditionals that were sent here are shown here, under one id for life; those of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...codes import CommandKind, OrderType, TimeInForce
-from ..order_life import OrderRecord, lived
+from ..order_life import OrderRecord
 from .market_data import bounded
 from .order_forms import NAMELESS, client_id_of, order_form, shown_id
 from .ordering import (
@@ -36,7 +37,7 @@ from .requests import (
     OneOrder,
     OrdersOf,
 )
-from .routes import Later, Security, endpoint
+from .routes import Security, endpoint
 from .words import CONDITIONAL_TYPES, ResponseType
 
 if TYPE_CHECKING:
@@ -64,24 +65,25 @@ def placing_of(desk: Desk, account: int, request: NewOrder) -> Placing:
     return placing._replace(fields={**placing.fields, **desk.plain_form})
 
 
-def place(desk: Desk, account: int, placing: Placing) -> tuple[OrderRecord, OrderRecord]:
+async def place(desk: Desk, placing: Placing) -> tuple[OrderRecord, OrderRecord]:
     """Send it; the order as it was accepted, and as its own command left it. Errors  WireRefusalError."""
     try:
-        done = desk.apply(placing.kind, client_id=placing.client_id, **placing.fields)
+        outcome = await desk.send(*placing)
     except WireRefusalError as refusal:
         raise refused_order(desk, placing, refusal) from None
-    return lived(done.order_id, {**placing.fields, "kind": placing.kind}, placing.client_id, done.events)
+    assert outcome.accepted is not None and outcome.final is not None, "an accepted order is told of"
+    return outcome.accepted, outcome.final
 
 
 def form_of(desk: Desk, record: OrderRecord, *, with_time: bool = False) -> dict[str, Any]:
     """An order as this wire shows it."""
-    return order_form(record, desk.rules[record.symbol].symbol, desk.numbers[record.symbol], with_time=with_time)
+    return order_form(record, desk.symbols[record.symbol], desk.numbers[record.symbol], with_time=with_time)
 
 
 @endpoint("POST", "/fapi/v1/order", request=NewOrder, security=Security.SIGNED, weight=0, orders=1)
-def new_order(desk: Desk, account: int, request: NewOrder) -> dict[str, Any]:
+async def new_order(desk: Desk, account: int, request: NewOrder) -> dict[str, Any]:
     """Place an order. ACK shows the moment it was accepted, RESULT what became of it."""
-    accepted, final = place(desk, account, placing_of(desk, account, request))
+    accepted, final = await place(desk, placing_of(desk, account, request))
     return form_of(desk, final if request.new_order_resp_type == ResponseType.RESULT else accepted)
 
 
@@ -95,17 +97,21 @@ def test_order(desk: Desk, account: int, request: NewOrder) -> dict[str, Any]:
     return {}
 
 
-def in_batch(elements: Sequence[Any], most: int, one: Callable[[Any], Any]) -> list[Any]:
-    """Each element's answer in its place, an error where it was refused."""
+async def in_batch(
+    elements: Sequence[Any], most: int, one: Callable[[Any], Coroutine[Any, Any, dict[str, Any]]]
+) -> list[Any]:
+    """Each element's answer in its place, an error where it was refused. All of them are sent in one turn, in order."""
     if not 0 < len(elements) <= most:
         raise refuse(-4082)
-    found = []
-    for element in elements:
-        try:
-            found.append(one(element))
-        except WireRefusalError as refusal:
-            found.append({"code": refusal.code, "msg": refusal.text})
-    return found
+    found = await asyncio.gather(*(_or_error(one(element)) for element in elements))
+    return list(found)
+
+
+async def _or_error(answering: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return await answering
+    except WireRefusalError as refusal:
+        return {"code": refusal.code, "msg": refusal.text}
 
 
 @endpoint(
@@ -116,9 +122,13 @@ def in_batch(elements: Sequence[Any], most: int, one: Callable[[Any], Any]) -> l
     weight=5,
     orders=lambda r: len(r.batch_orders),
 )
-def new_orders(desk: Desk, account: int, request: Batch) -> list[Any]:
+async def new_orders(desk: Desk, account: int, request: Batch) -> list[Any]:
     """Up to five orders, each for itself."""
-    return in_batch(request.batch_orders, BATCH_MAX, lambda one: new_order(desk, account, read(NewOrder, one)))
+
+    async def one(element: dict[str, str]) -> dict[str, Any]:
+        return await new_order(desk, account, read(NewOrder, element))
+
+    return await in_batch(request.batch_orders, BATCH_MAX, one)
 
 
 # ---- finding
@@ -200,24 +210,20 @@ def all_orders(desk: Desk, account: int, request: OrdersOf) -> list[dict[str, An
 # ---- cancelling
 
 
-def cancel(desk: Desk, account: int, record: OrderRecord) -> None:
+async def cancel(desk: Desk, account: int, record: OrderRecord) -> None:
     """Cancel an order. Errors  -2011 when it is done."""
     if not record.is_unfinished:
         raise refuse(-2011)
     kind = CommandKind.CANCEL_CONDITIONAL if record.is_conditional else CommandKind.CANCEL_ORDER
-    desk.apply(kind, account=account, order_id=record.order_id)
-
-
-def _cancelled(desk: Desk, account: int, request: OneOrder) -> Callable[[], dict[str, Any]]:
-    record = wanted_order(desk, account, request, -2011)
-    cancel(desk, account, record)
-    return lambda: form_of(desk, desk.core.orders.get(record.order_id) or record)
+    await desk.send(kind, {"account": account, "order_id": record.order_id})
 
 
 @endpoint("DELETE", "/fapi/v1/order", request=OneOrder, security=Security.SIGNED)
-def cancel_order(desk: Desk, account: int, request: OneOrder) -> Later:
+async def cancel_order(desk: Desk, account: int, request: OneOrder) -> dict[str, Any]:
     """Cancel an order; the answer is what it was when it ended."""
-    return Later(_cancelled(desk, account, request))
+    record = wanted_order(desk, account, request, -2011)
+    await cancel(desk, account, record)
+    return form_of(desk, desk.core.orders.get(record.order_id) or record)
 
 
 @endpoint("DELETE", "/fapi/v1/allOpenOrders", request=OfSymbol, security=Security.SIGNED)
@@ -237,16 +243,15 @@ def cancel_conditionals(desk: Desk, account: int, row: int, *, are_plain: bool) 
 
 
 @endpoint("DELETE", "/fapi/v1/batchOrders", request=ManyOrders, security=Security.SIGNED)
-def cancel_orders(desk: Desk, account: int, request: ManyOrders) -> Later:
+async def cancel_orders(desk: Desk, account: int, request: ManyOrders) -> list[Any]:
     """Cancel up to ten orders, each for itself."""
     wanted: list[dict[str, Any]] = [{"order_id": one} for one in request.order_id_list or ()]
     wanted = wanted or [{"orig_client_order_id": one} for one in request.orig_client_order_id_list or ()]
     if not wanted:
         raise WireRefusalError(-1102, BOTH_EMPTY % ("orderIdList", "origClientOrderIdList"))
-    makers = in_batch(
-        wanted, CANCEL_BATCH_MAX, lambda one: _cancelled(desk, account, OneOrder(symbol=request.symbol, **one))
+    return await in_batch(
+        wanted, CANCEL_BATCH_MAX, lambda one: cancel_order(desk, account, OneOrder(symbol=request.symbol, **one))
     )
-    return Later(lambda: [make() if callable(make) else make for make in makers])
 
 
 @endpoint("POST", "/fapi/v1/countdownCancelAll", request=Countdown, security=Security.SIGNED, weight=10)
@@ -263,7 +268,9 @@ def countdown_cancel(desk: Desk, account: int, request: Countdown) -> dict[str, 
 # ---- amending
 
 
-def _amended(desk: Desk, account: int, request: ChangeOrder) -> Callable[[], dict[str, Any]]:
+@endpoint("PUT", "/fapi/v1/order", request=ChangeOrder, security=Security.SIGNED, orders=1)
+async def change_order(desk: Desk, account: int, request: ChangeOrder) -> dict[str, Any]:
+    """Change price and quantity of a limit order; it keeps its id and goes to the end of its queue."""
     if request.price is None:
         raise refuse(-1102, "price")
     if request.price_match not in (None, "NONE"):
@@ -277,21 +284,16 @@ def _amended(desk: Desk, account: int, request: ChangeOrder) -> Callable[[], dic
     lots = quantity_on_grid(desk, record.symbol, request.quantity)
     if (price_ticks, lots) == (record.price_ticks, record.lots):
         raise refuse(-5027)
-    desk.apply(CommandKind.AMEND_ORDER, account=account, order_id=record.order_id, price_ticks=price_ticks, lots=lots)
-    return lambda: form_of(desk, desk.core.orders.get(record.order_id) or record)
-
-
-@endpoint("PUT", "/fapi/v1/order", request=ChangeOrder, security=Security.SIGNED, orders=1)
-def change_order(desk: Desk, account: int, request: ChangeOrder) -> Later:
-    """Change price and quantity of a limit order; it keeps its id and goes to the end of its queue."""
-    return Later(_amended(desk, account, request))
+    fields = {"account": account, "order_id": record.order_id, "price_ticks": price_ticks, "lots": lots}
+    await desk.send(CommandKind.AMEND_ORDER, fields)
+    return form_of(desk, desk.core.orders.get(record.order_id) or record)
 
 
 @endpoint("GET", "/fapi/v1/orderAmendment", request=AmendmentsOf, security=Security.SIGNED)
 def amendments(desk: Desk, account: int, request: AmendmentsOf) -> list[dict[str, Any]]:
     """What an order was changed from and to, the latest first."""
     record = wanted_order(desk, account, request, -2013)
-    numbers, symbol = desk.numbers[record.symbol], desk.rules[record.symbol].symbol
+    numbers, symbol = desk.numbers[record.symbol], desk.symbols[record.symbol]
     limit = bounded(request.limit, AMENDMENTS_MAX)
     found = [
         {
@@ -309,8 +311,7 @@ def amendments(desk: Desk, account: int, request: AmendmentsOf) -> list[dict[str
             "priceMatch": "NONE",
         }
         for number, one in enumerate(desk.core.amendments.of(record.order_id), start=1)
-        if (request.start_time or 0) <= one.time_ms
-        and (request.end_time is None or one.time_ms <= request.end_time)
+        if (request.start_time or 0) <= one.time_ms and (request.end_time is None or one.time_ms <= request.end_time)
     ]
     return found[::-1][:limit]
 
@@ -323,7 +324,10 @@ def amendments(desk: Desk, account: int, request: AmendmentsOf) -> list[dict[str
     weight=5,
     orders=lambda r: len(r.batch_orders),
 )
-def change_orders(desk: Desk, account: int, request: Batch) -> Later:
+async def change_orders(desk: Desk, account: int, request: Batch) -> list[Any]:
     """Change up to five orders, each for itself."""
-    makers = in_batch(request.batch_orders, BATCH_MAX, lambda one: _amended(desk, account, read(ChangeOrder, one)))
-    return Later(lambda: [make() if callable(make) else make for make in makers])
+
+    async def one(element: dict[str, str]) -> dict[str, Any]:
+        return await change_order(desk, account, read(ChangeOrder, element))
+
+    return await in_batch(request.batch_orders, BATCH_MAX, one)

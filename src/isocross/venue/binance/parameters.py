@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 from urllib.parse import unquote_plus
 
 import msgspec
@@ -65,8 +65,31 @@ def read(request: type[RequestType], parameters: Mapping[str, str]) -> RequestTy
 
     Errors   WireRefusalError: -1102 for one that is missing or malformed, or the code of its kind (-1115, -1116, -1117 …).
     """
+    shape = _shape(request)
+    readers = shape.readers
     values: dict[str, Any] = {}
-    for field, names, reader, is_required in _fields(request):
+    try:
+        if len(readers) < len(parameters):
+            for name, (field, reader) in readers.items():
+                text = parameters.get(name)
+                if text:
+                    values[field] = reader(text)
+        else:
+            for name, text in parameters.items():
+                if text and name in readers:
+                    field, reader = readers[name]
+                    values[field] = reader(text)
+        if shape.required <= values.keys() and not shape.has_synonyms:
+            return request(**values)
+    except ValueError:
+        pass
+    return _read_in_order(request, shape, parameters)
+
+
+def _read_in_order(request: type[RequestType], shape: _Shape, parameters: Mapping[str, str]) -> RequestType:
+    """The same, field by field: of several faults the first field's is told, of two names for one the first counts."""
+    values: dict[str, Any] = {}
+    for field, names, reader, is_required in shape.fields:
         for name in names:
             text = parameters.get(name)
             if text:
@@ -86,17 +109,33 @@ def _malformed(reader: Reader, name: str) -> WireRefusalError:
     return refuse(code) if code in (-1115, -1116, -1117, -1120) else refuse(code, name)
 
 
+class _Shape(NamedTuple):
+    """How a request type is read."""
+
+    fields: tuple[
+        tuple[str, tuple[str, ...], Reader, bool], ...
+    ]  # name, names on the wire, reader, whether it must be there
+    readers: dict[str, tuple[str, Reader]]  # by name on the wire
+    required: frozenset[str]
+    has_synonyms: bool
+
+
 @lru_cache
-def _fields(request: type[msgspec.Struct]) -> tuple[tuple[str, tuple[str, ...], Reader, bool], ...]:
+def _shape(request: type[msgspec.Struct]) -> _Shape:
     hints = get_type_hints(request)
-    found = []
+    fields = []
     for field in msgspec.structs.fields(request):
         wire_name = field.encode_name
         names = (wire_name,) if wire_name == wire_name.lower() else (wire_name, wire_name.lower())
         if get_origin(_bare(hints[field.name])) is not list:
             names = names[:1]
-        found.append((field.name, names, _reader(hints[field.name]), field.required))
-    return tuple(found)
+        fields.append((field.name, names, _reader(hints[field.name]), field.required))
+    return _Shape(
+        tuple(fields),
+        {name: (field, reader) for field, names, reader, _ in fields for name in names},
+        frozenset(field for field, _, _, is_required in fields if is_required),
+        any(len(names) > 1 for _, names, _, _ in fields),
+    )
 
 
 def _bare(hint: Any) -> Any:

@@ -2,6 +2,9 @@
 
 Responsible for: the table of endpoints; the functions that answer enter themselves here. Must not: read a request, know what
 an endpoint does.
+
+A function that answers at once tells of the state as it is, and its answer waits until that is committed. One that sends commands is a
+coroutine: it goes on when they are committed, and answers of what is committed.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .requests import Request
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
     from .desk import Desk
 
 Weight = int | Callable[[Any], int]
-Answer = Any  # what msgspec writes as JSON, or a Later
+Answer = Any  # what msgspec writes as JSON, or a coroutine that returns it
 Handler = Callable[["Desk", int, Any], Answer]
 Function = TypeVar("Function", bound=Callable[..., Any])
 NOBODY = -1  # the account of a request without a key
@@ -32,21 +36,15 @@ class Security(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
-    """An answer that is made when what it tells is on disk."""
-
-    make: Callable[[], Any]
-
-
-@dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One endpoint. `orders`: how many orders a request of it counts for."""
+    """One endpoint. `orders`: how many orders a request of it counts for. `sends`: its handler is a coroutine."""
 
     request: type[Request]
     security: Security
     weight: Weight
     handler: Handler
     orders: Weight = 0
+    sends: bool = False
 
 
 ENDPOINTS: dict[tuple[str, str], Endpoint] = {}
@@ -65,7 +63,9 @@ def endpoint(
     def enter(function: Function) -> Function:
         for path in paths:
             assert (method, path) not in ENDPOINTS, path
-            ENDPOINTS[method, path] = Endpoint(request, security, weight, function, orders)
+            ENDPOINTS[method, path] = Endpoint(
+                request, security, weight, function, orders, iscoroutinefunction(function)
+            )
         return function
 
     return enter

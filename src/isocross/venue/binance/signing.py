@@ -57,6 +57,9 @@ def check_time(timestamp_ms: int, window_ms: int | None, clocks_ms: tuple[int, .
 
 
 def _unsigned(part: bytes) -> bytes:
+    before, mark, signature = part.rpartition(b"&signature=")
+    if mark and b"&" not in signature and b"signature=" not in before:
+        return before
     if b"signature=" not in part:
         return part
     return _SIGNATURE.sub(b"", part).removeprefix(b"&")

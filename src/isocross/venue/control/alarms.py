@@ -17,7 +17,6 @@ import msgspec
 from ...codes import EventKind
 from ...errors import InputError, StatusUnknownError
 from ...units import ONE_E8
-from ..kinds import is_of
 from ..sequencer import Told, VenueCore
 from .forms import Given, Money, e8, text
 from .place import Place
@@ -27,7 +26,7 @@ ALARMS_MAX = 256
 WEBHOOK_SECONDS = 5.0
 Tell = Callable[[int, dict[str, Any]], None]
 _LOG = logging.getLogger("isocross.alarms")
-_WATCHED = tuple(
+_WATCHED = frozenset(
     int(kind)
     for kind in (EventKind.PRICES, EventKind.POSITION, EventKind.WALLET, EventKind.FUNDING, EventKind.MARGIN_MOVED)
 )
@@ -128,7 +127,7 @@ class Alarms:
         await asyncio.gather(*self._sending, return_exceptions=True)
 
     def _hear(self, told: Told) -> None:
-        if not self._alarms or not is_of(told.events, _WATCHED).any():
+        if not self._alarms or _WATCHED.isdisjoint(told.event_kinds):
             return
         for watched in self._alarms.values():
             beyond = self._beyond(watched)

@@ -34,6 +34,7 @@ from ..sequencer import Told, VenueCore
 from .warning import PageAlarms
 
 Answer = TypeVar("Answer")
+_LIQUIDATION_STARTED = frozenset((int(EventKind.LIQUIDATION_STARTED),))
 COMMANDS_MAX = 500_000  # of a history that is lived again for one page
 
 
@@ -141,9 +142,8 @@ class Hall:
             event.set()
 
     def _hear(self, told: Told) -> None:
-        started = told.events[told.events["kind"] == EventKind.LIQUIDATION_STARTED]
-        for account in started["account"].tolist():
-            self.liquidated[account] = self.liquidated.get(account, 0) + 1
+        for event in told.rows_of(_LIQUIDATION_STARTED):
+            self.liquidated[event.account] = self.liquidated.get(event.account, 0) + 1
         self.wake()
 
 

@@ -21,7 +21,6 @@ from ...market.intervals import after_ms, joined, open_ms
 from ...market.past import CandleColumns, Past
 from ...rulebook import SymbolRules
 from ..fills import Trade, trades_of
-from ..order_life import events_of
 from ..sequencer import Told
 from .store import ReadStore
 
@@ -45,7 +44,7 @@ _OF_SPAN = {
     **dict.fromkeys(("1h", "2h", "4h", "6h", "8h", "12h"), 1),
     **dict.fromkeys(("1d", "3d", "1w", "1M"), 2),
 }
-_PRICES = (int(EventKind.PRICES),)
+_PRICES = frozenset((int(EventKind.PRICES),))
 LIMIT_MAX = 1_500
 
 
@@ -91,7 +90,7 @@ class Candles:
         """Take up trades and prices."""
         for trade in trades_of(told.fills):
             self._traded(trade)
-        for event in events_of(told.events, _PRICES):
+        for event in told.rows_of(_PRICES):
             for source, price_e8 in ((1, event.mark_e8), (2, event.index_e8)):
                 for candle in self._at(event.symbol * len(SOURCES) + source, event.time_ms, price_e8):
                     _reach(candle, price_e8)

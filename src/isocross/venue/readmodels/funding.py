@@ -46,6 +46,8 @@ class Funding:
 
     def feed(self, told: Told) -> None:
         """Keep what was settled."""
+        if CommandKind.SETTLE_FUNDING not in told.command_kinds:
+            return
         heads = np.flatnonzero((told.commands["kind"] == CommandKind.SETTLE_FUNDING) & (told.results["refusal"] == 0))
         for head in heads.tolist():
             time_ms = int(told.commands["time_ms"][head])

@@ -16,7 +16,7 @@ from ...codes import EventKind, MarginMode, Reason
 from ...event import Event
 from ...exchange import Exchange
 from ..fills import Fill
-from ..order_life import HOUSE_ACCOUNTS, TRADES_PER_COMMAND, events_of
+from ..order_life import HOUSE_ACCOUNTS, TRADES_PER_COMMAND
 from ..sequencer import Told
 from .store import ReadStore
 
@@ -51,7 +51,7 @@ class Income(NamedTuple):
     trade_id: int  # 0: none
 
 
-_KINDS = tuple(
+_WALLET, _MOVED, _FUNDING, _FEE, _POSITION = (
     int(kind)
     for kind in (
         EventKind.WALLET,
@@ -61,7 +61,7 @@ _KINDS = tuple(
         EventKind.POSITION,
     )
 )
-_WALLET, _MOVED, _FUNDING, _FEE, _POSITION = _KINDS
+_KINDS = frozenset((_WALLET, _MOVED, _FUNDING, _FEE, _POSITION))
 _TRANSFERS = (int(Reason.DEPOSIT), int(Reason.WITHDRAWAL))
 _REST, _DELISTED = int(Reason.REST_AFTER_LIQUIDATION), int(Reason.DELISTED)
 _ISOLATED = int(MarginMode.ISOLATED)
@@ -120,7 +120,7 @@ class IncomeLedger:
                 entries += [(fill.trade_id // TRADES_PER_COMMAND, entry) for entry in self._of_fill(fill)]
         rest: Event | None = None
         settlement = _Settlement(self._isolated_e8)
-        for event in events_of(told.events, _KINDS):
+        for event in told.rows_of(_KINDS):
             if event.kind == _POSITION:
                 settlement.follow(event)
             elif event.kind in (_MOVED, _WALLET) and event.code == _DELISTED:

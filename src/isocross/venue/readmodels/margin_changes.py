@@ -9,7 +9,7 @@ import sqlite3
 from typing import NamedTuple
 
 from ...codes import EventKind, Reason
-from ..order_life import HOUSE_ACCOUNTS, events_of
+from ..order_life import HOUSE_ACCOUNTS
 from ..sequencer import Told
 from .store import ReadStore
 
@@ -18,7 +18,7 @@ CREATE TABLE margin_changes (account INTEGER NOT NULL, symbol INTEGER NOT NULL, 
     reason INTEGER NOT NULL, position_side INTEGER NOT NULL, asset INTEGER NOT NULL);
 CREATE INDEX margin_changes_of_account ON margin_changes (account, symbol);
 """
-_KINDS = (int(EventKind.MARGIN_MOVED),)
+_KINDS = frozenset((int(EventKind.MARGIN_MOVED),))
 
 
 class MarginChange(NamedTuple):
@@ -59,7 +59,7 @@ class MarginChanges:
                 event.position_side,
                 self._symbol_assets[event.symbol],
             )
-            for event in events_of(told.events, _KINDS)
+            for event in told.rows_of(_KINDS)
             if event.account not in HOUSE_ACCOUNTS
         ]
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from ....codes import EventKind
 from ...fills import Trade, trades_of
-from ...kinds import is_of
 from ...order_life import OrderRecord, Origin
 from ...sequencer import Told
 from ..listing import contract_event
@@ -32,6 +31,7 @@ QUIET_DEPTH_S = 1.0  # a depth stream says at least so often that nothing has ch
 CANDLES_BEHIND_MAX = 500
 _BOOK_LEVEL = int(EventKind.BOOK_LEVEL)
 _STATUS_SET, _BRACKETS_SET = int(EventKind.SYMBOL_STATUS_SET), int(EventKind.BRACKETS_SET)
+_CONTRACT_SET = frozenset((_STATUS_SET, _BRACKETS_SET))
 _BOOK_FIELDS = ["symbol", "side", "price_ticks", "lots", "time_ms"]
 _TICKER_FIELDS = {
     "p": "priceChange", "P": "priceChangePercent", "w": "weightedAvgPrice", "c": "lastPrice", "Q": "lastQty", "o": "openPrice",
@@ -99,8 +99,10 @@ class MarketStreams:
 
     def _follow_books(self, told: Told) -> dict[int, set[tuple[int, int]]]:
         """Symbols whose book changed, with the levels."""
-        rows = told.events[told.events["kind"] == _BOOK_LEVEL][_BOOK_FIELDS].tolist()
         changed: dict[int, set[tuple[int, int]]] = {}
+        if _BOOK_LEVEL not in told.event_kinds:
+            return changed
+        rows = told.events[told.events["kind"] == _BOOK_LEVEL][_BOOK_FIELDS].tolist()
         for symbol, side, price_ticks, lots, time_ms in rows:
             image = self._images[symbol]
             image.put(side, price_ticks, lots)
@@ -114,8 +116,8 @@ class MarketStreams:
     def _tell_contracts(self, told: Told) -> None:
         """A contract whose status or brackets changed, once for each command that changed them."""
         desk = self._desk
-        found = told.events[is_of(told.events, (_STATUS_SET, _BRACKETS_SET))]
-        seen = dict.fromkeys(found[["sequence", "symbol", "kind", "time_ms"]].tolist())
+        found = told.rows_of(_CONTRACT_SET)
+        seen = dict.fromkeys((event.sequence, event.symbol, event.kind, event.time_ms) for event in found)
         for _, row, kind, time_ms in seen:
             payload = contract_event(
                 desk.rules[row], desk.statuses()[row], desk.first_ms, time_ms, has_brackets=kind == _BRACKETS_SET
@@ -213,7 +215,7 @@ class MarketStreams:
         row, desk = trade.symbol, self._desk
         if Topic("aggTrade", row) in self._hub.topics:
             payload = {
-                "e": "aggTrade", "E": trade.time_ms, "s": desk.rules[row].symbol, **aggregate_trade(desk, row, trade)
+                "e": "aggTrade", "E": trade.time_ms, "s": desk.symbols[row], **aggregate_trade(desk, row, trade)
             }  # fmt: skip
             self._hub.publish(Topic("aggTrade", row), payload)
         if Topic("trade", row) in self._hub.topics:
@@ -221,7 +223,7 @@ class MarketStreams:
                 "e": "trade",
                 "E": trade.time_ms,
                 "T": trade.time_ms,
-                "s": desk.rules[row].symbol,
+                "s": desk.symbols[row],
                 "t": trade.trade_id,
                 "p": desk.numbers[row].price(trade.price_ticks),
                 "q": desk.numbers[row].quantity(trade.lots),
@@ -236,7 +238,7 @@ class MarketStreams:
         return {
             "e": "bookTicker",
             "u": self._update_id,
-            "s": self._desk.rules[row].symbol,
+            "s": self._desk.symbols[row],
             "b": numbers.price(bid),
             "B": numbers.quantity(bid_lots),
             "a": numbers.price(ask),
@@ -266,7 +268,7 @@ class MarketStreams:
             "e": "depthUpdate",
             "E": self._time_ms,
             "T": self._time_ms,
-            "s": self._desk.rules[row].symbol,
+            "s": self._desk.symbols[row],
             "U": first,
             "u": self._update_id,
             "pu": before,
@@ -280,7 +282,7 @@ class MarketStreams:
         return {
             "e": "markPriceUpdate",
             "E": self._desk.now_ms(),
-            "s": self._desk.rules[row].symbol,
+            "s": self._desk.symbols[row],
             "p": money(exchange.mark_e8(row)),
             "i": money(exchange.index_e8(row)),
             "P": money(exchange.index_e8(row)),
@@ -306,7 +308,7 @@ class MarketStreams:
             "e": "forceOrder",
             "E": record.updated_ms,
             "o": {
-                "s": self._desk.rules[record.symbol].symbol,
+                "s": self._desk.symbols[record.symbol],
                 "S": record.side.name,
                 "o": "LIMIT",
                 "f": "IOC",
@@ -345,7 +347,7 @@ class MarketStreams:
         desk, row = self._desk, topic.row
         columns = candle_row(desk, row, "last", topic.interval, candle)
         first, last = (candle.first_id, candle.last_id) if candle.first_id else (-1, -1)
-        symbol = desk.rules[row].symbol
+        symbol = desk.symbols[row]
         body = {
             "t": columns[0], "T": columns[6], "s": symbol, "i": topic.interval, "f": first, "L": last,
             "o": columns[1], "c": columns[4], "h": columns[2], "l": columns[3], "v": columns[5], "n": columns[8],

@@ -17,7 +17,7 @@ import msgspec
 from ....codes import EventKind, MarginMode, PositionSide, Reason
 from ....event import Event
 from ...fills import Fill
-from ...order_life import HOUSE_ACCOUNTS, OrderRecord, OrderStatus, Origin, events_of
+from ...order_life import HOUSE_ACCOUNTS, OrderRecord, OrderStatus, Origin
 from ...sequencer import Told
 from ..numbers import money
 from ..order_forms import (
@@ -69,7 +69,8 @@ _EXECUTION = {
     EventKind.TAKEOVER: "CALCULATED",
     EventKind.ADL: "CALCULATED",
 }
-_KINDS = tuple(
+_TAKEOVER = int(EventKind.TAKEOVER)
+_KINDS = frozenset(
     int(kind)
     for kind in {
         *_EXECUTION,
@@ -144,13 +145,15 @@ class UserStreams:
         for fill in told.fills:
             fills[fill.account, fill.order_id].append(fill)
         sequence = 0
-        for event in events_of(told.events, _KINDS):
+        for event in told.rows_of(_KINDS):
             if event.sequence != sequence:
                 self._flush_all()
                 sequence = event.sequence
-            while orders and orders[0][0] == event:
+            while orders and orders[0][0] is event:
                 _, record = orders.popleft()
                 self._tell_order(event, record, fills)
+            if event.kind in _EXECUTION and event.kind != _TAKEOVER:
+                continue
             if event.account not in HOUSE_ACCOUNTS:
                 self._follow(event)
             elif event.kind == EventKind.PRICES:
@@ -162,7 +165,9 @@ class UserStreams:
         if kind == EventKind.WALLET:
             self._image(account).cross_e8[event.asset] = event.balance_e8
             if event.code == Reason.DELISTED and account in self._pending:
-                self._pending[account].reason = _UPDATE_REASON[Reason.DELISTED]  # the position that it settles is told with it
+                self._pending[account].reason = _UPDATE_REASON[
+                    Reason.DELISTED
+                ]  # the position that it settles is told with it
             update = self._update(account, _UPDATE_REASON.get(Reason(event.code), "ADJUSTMENT"), event.time_ms)
             change = event.amount_e8 if event.code in _IN_CHANGE else 0
             update.changes_e8[event.asset] = update.changes_e8.get(event.asset, 0) + change
@@ -238,8 +243,8 @@ class UserStreams:
         order = {
             "s": self._symbol(record.symbol),
             "c": client_id_of(record),
-            "S": record.side.name,
-            "o": "LIQUIDATION" if record.origin in (Origin.LIQUIDATION, Origin.TAKEOVER) else record.order_type.name,
+            "S": record.side._name_,
+            "o": "LIQUIDATION" if record.origin in (Origin.LIQUIDATION, Origin.TAKEOVER) else record.order_type._name_,
             "f": time_in_force_of(record) if record.origin == Origin.OWNER else "IOC",
             "q": quantity_of(record, numbers),
             "p": price_of(record, numbers),
@@ -260,14 +265,14 @@ class UserStreams:
             "m": bool(fill and fill.is_maker),
             "R": record.is_reduce_only,
             "wt": WORKING_TYPE[record.working_type],
-            "ot": record.original_type.name if record.origin == Origin.OWNER else "LIMIT",
-            "ps": record.position_side.name,
+            "ot": record.original_type._name_ if record.origin == Origin.OWNER else "LIMIT",
+            "ps": record.position_side._name_,
             "cp": record.is_close_position,
             "rp": money(fill.realized_e8 if fill else 0),
             "pP": record.is_price_protected,
             "si": 0,
             "ss": 0,
-            "V": record.self_trade_prevention.name,
+            "V": record.self_trade_prevention._name_,
             "pm": "NONE",
             "gtd": record.expire_ms,
             "er": "0",
@@ -288,7 +293,7 @@ class UserStreams:
             p=price_of(record, numbers),
             m=fill.is_maker,
             c=client_id_of(record),
-            S=record.side.name,
+            S=record.side._name_,
             L=fill_price(fill, numbers),
             l=numbers.quantity(fill.lots),
             t=fill.trade_id,
@@ -315,10 +320,10 @@ class UserStreams:
             "caid": client_id_of(record),
             "aid": record.order_id,
             "at": "CONDITIONAL",
-            "o": record.order_type.name,
+            "o": record.order_type._name_,
             "s": self._symbol(record.symbol),
-            "S": record.side.name,
-            "ps": record.position_side.name,
+            "S": record.side._name_,
+            "ps": record.position_side._name_,
             "f": time_in_force_of(record),
             "q": quantity_of(record, numbers),
             "X": status,
@@ -328,7 +333,7 @@ class UserStreams:
             "act": "",
             "tp": trigger_of(record, numbers),
             "p": numbers.price(record.price_ticks) if is_limit else "0",
-            "V": record.self_trade_prevention.name,
+            "V": record.self_trade_prevention._name_,
             "wt": WORKING_TYPE[record.working_type],
             "pm": "NONE",
             "cp": record.is_close_position,
@@ -336,7 +341,7 @@ class UserStreams:
             "R": record.is_reduce_only,
             "tt": record.triggered_ms,
             "gtd": record.expire_ms,
-            "rm": record.refusal.name if record.refusal else "",
+            "rm": record.refusal._name_ if record.refusal else "",
         }
         if actual_id or status == "FINISHED":
             order["ai"] = str(actual_id or record.released_id)
@@ -443,4 +448,4 @@ class UserStreams:
         self._hub.publish_user(account, head | fields)
 
     def _symbol(self, row: int) -> str:
-        return self._desk.rules[row].symbol
+        return self._desk.symbols[row]
