@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from isocross.codes import CommandKind, OrderType, Refusal, Side
+from isocross.errors import InputError, PoisonedError, StatusUnknownError
 from isocross.exchange import Exchange
 from isocross.journal.history import Genesis, replay
 from isocross.journal.journaled import JournaledExchange
@@ -18,6 +19,7 @@ from isocross.units import ONE_E8
 from isocross.venue.accounts import Accounts
 from isocross.venue.clock import ClockSetting, VenueClock
 from isocross.venue.engine import EphemeralExchange
+from isocross.venue.order_life import OrderStatus
 from isocross.venue.sequencer import Told, VenueCore
 from tests import world
 
@@ -172,5 +174,146 @@ def test_a_listener_may_apply_a_command(tmp_path: Path) -> None:
             await core.gate.passed(core.position)
             assert core.position == 4
             assert heard[-1] == 4
+
+    asyncio.run(run())
+
+
+def limit(side: Side, price_ticks: int, account: int = 2, lots: int = 60) -> dict[str, int]:
+    return {
+        "account": account,
+        "symbol": 0,
+        "side": side,
+        "order_type": OrderType.LIMIT,
+        "price_ticks": price_ticks,
+        "lots": lots,
+    }
+
+
+def begin(core: VenueCore) -> None:
+    fund(core, 2)
+    fund(core, 3)
+    core.apply(CommandKind.PRICES, records=[{"symbol": 0, "index_e8": 100 * ONE_E8}])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_sender_hears_of_its_own_command(kind: str, tmp_path: Path) -> None:
+    async def run() -> None:
+        with venue_core(kind, tmp_path) as core:
+            begin(core)
+            await core.gate.passed()
+            told: list[int] = []
+            core.listen(lambda commit: told.append(len(commit.results)))
+            sent = [
+                core.send(CommandKind.PLACE_ORDER, limit(Side.SELL, 1_000, lots=120), "the maker's"),
+                core.send(CommandKind.PLACE_ORDER, limit(Side.BUY, 1_000, account=9)),
+                core.send(CommandKind.PLACE_ORDER, limit(Side.BUY, 1_000, account=3)),
+                core.send(CommandKind.CANCEL_ORDER, {"account": 3, "order_id": 12_345}),
+            ]
+            assert not any(one.done() for one in sent)
+            maker, unknown, taker, cancel = await asyncio.gather(*sent)
+            assert told == [5]  # four commands at once, and the text of a client id
+            assert maker.accepted == maker.final
+            assert maker.accepted is not None
+            assert (maker.accepted.order_id, maker.accepted.client_id) == (maker.order_id, "the maker's")
+            assert (unknown.refusal, unknown.accepted, unknown.final) == (Refusal.UNKNOWN_ACCOUNT, None, None)
+            assert taker.accepted is not None
+            assert taker.final is not None
+            assert (taker.accepted.status, taker.final.status) == (OrderStatus.OPEN, OrderStatus.FILLED)
+            assert cancel.refusal == Refusal.UNKNOWN_ORDER
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_sent_together_is_what_is_applied_one_by_one(kind: str, tmp_path: Path) -> None:
+    async def run(name: str, is_together: bool) -> str:
+        with venue_core(kind, tmp_path / name) as core:
+            begin(core)
+            for turn in range(12):
+                wishes = [
+                    limit(Side((turn + number) % 2), 995 + (7 * turn + 3 * number) % 11, account=2 + number % 2)
+                    for number in range(9)
+                ]
+                if is_together:
+                    await asyncio.gather(*(core.send(CommandKind.PLACE_ORDER, wish) for wish in wishes))
+                else:
+                    for wish in wishes:
+                        core.apply(CommandKind.PLACE_ORDER, **wish)
+            await core.gate.passed()
+            assert core.position == 5 + 12 * 9
+            return core.exchange.state_hash()
+
+    (tmp_path / "together").mkdir()
+    (tmp_path / "apart").mkdir()
+    assert asyncio.run(run("together", True)) == asyncio.run(run("apart", False))
+
+
+def test_a_field_that_does_not_fit_is_its_senders_alone(tmp_path: Path) -> None:
+    async def run() -> None:
+        with venue_core("journaled", tmp_path) as core:
+            begin(core)
+            good = core.send(CommandKind.PLACE_ORDER, limit(Side.SELL, 1_000))
+            with pytest.raises(InputError, match="lots: 9223372036854775808 does not fit"):
+                core.send(CommandKind.PLACE_ORDER, limit(Side.SELL, 1_000, lots=2**63))
+            with pytest.raises(InputError, match="client_id"):
+                core.send(CommandKind.PLACE_ORDER, limit(Side.SELL, 1_000), "\n")
+            assert (await good).is_accepted
+            assert core.position == 6
+
+    asyncio.run(run())
+
+
+def test_senders_are_told_when_the_disk_fails_and_nobody_waits_for_ever(tmp_path: Path) -> None:
+    async def run() -> None:
+        with venue_core("journaled", tmp_path) as core:
+            begin(core)
+            await core.gate.passed()
+
+            def failing(groups: object) -> None:
+                raise OSError("no space left on device")
+
+            core.engine._writer._store.append = failing  # type: ignore[attr-defined]
+            first = core.send(CommandKind.PLACE_ORDER, limit(Side.SELL, 1_000))
+            await asyncio.sleep(0)
+            behind = core.send(CommandKind.PLACE_ORDER, limit(Side.SELL, 1_001))  # waits for the commit of the first
+            for one in (first, behind):
+                with pytest.raises((StatusUnknownError, PoisonedError), match="no space left on device"):
+                    await asyncio.wait_for(one, 5)
+            with pytest.raises(PoisonedError, match="no space left on device"):
+                await asyncio.wait_for(core.send(CommandKind.PLACE_ORDER, limit(Side.SELL, 1_002)), 5)
+
+    asyncio.run(run())
+
+
+def test_a_listener_that_fails_keeps_nobody_waiting(tmp_path: Path) -> None:
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, told: None)
+        with venue_core("journaled", tmp_path) as core:
+            begin(core)
+            await core.gate.passed()
+
+            def listener(told: Told) -> None:
+                if told.position == 6:
+                    raise ZeroDivisionError
+
+            core.listen(listener)
+            first = core.send(CommandKind.PLACE_ORDER, limit(Side.SELL, 1_000))
+            await asyncio.sleep(0)
+            behind = core.send(CommandKind.PLACE_ORDER, limit(Side.SELL, 1_001))
+            with pytest.raises(ZeroDivisionError):
+                await asyncio.wait_for(first, 5)
+            assert (await asyncio.wait_for(behind, 5)).is_accepted
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_waits_at_the_end_is_told_that_nobody_knows(kind: str, tmp_path: Path) -> None:
+    async def run() -> None:
+        with venue_core(kind, tmp_path) as core:
+            begin(core)
+            sent = core.send(CommandKind.PLACE_ORDER, limit(Side.SELL, 1_000))
+        with pytest.raises(StatusUnknownError):
+            await asyncio.wait_for(sent, 5)
 
     asyncio.run(run())

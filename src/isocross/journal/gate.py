@@ -24,7 +24,15 @@ Release = Callable[[StatusUnknownError | None], None]
 class DurableGate:
     """Lets answers pass once what they saw is on disk. It belongs to the thread of one event loop."""
 
-    def __init__(self, journaled: JournaledExchange, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    def __init__(
+        self,
+        journaled: JournaledExchange,
+        loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        before: Callable[[int, StatusUnknownError | None], None] = lambda position, failure: None,
+    ) -> None:
+        """Takes  before: called with what is on disk, or with the failure, in the loop's thread, before anybody passes."""
+        self._before = before
         self._loop = asyncio.get_running_loop() if loop is None else loop
         self._waiting: deque[tuple[int, Release]] = deque()  # in order of position
         self._journaled = journaled
@@ -65,8 +73,11 @@ class DurableGate:
             self._loop.call_soon_threadsafe(self._open_to, committed.position, committed.failure)
 
     def _open_to(self, position: int, failure: StatusUnknownError | None) -> None:
-        self._position = position
-        self._failure = failure
-        while self._waiting and (self._waiting[0][0] <= position or failure is not None):
-            wanted, release = self._waiting.popleft()
-            release(None if wanted <= position else failure)
+        try:
+            self._before(position, failure)
+        finally:
+            self._position = position
+            self._failure = failure
+            while self._waiting and (self._waiting[0][0] <= position or failure is not None):
+                wanted, release = self._waiting.popleft()
+                release(None if wanted <= position else failure)

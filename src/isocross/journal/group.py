@@ -12,7 +12,7 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -95,16 +95,8 @@ class Group:
 
     def chained(self, before: bytes) -> bytes:
         """The hash that it has behind a chain."""
-        facts = _FACTS.pack(
-            self.number,
-            self.position,
-            self.command_count,
-            self.first_sequence,
-            self.last_sequence,
-            self.time_ms,
-            *self.outcome,
-        )
-        return hashlib.sha256(b"".join((before, facts, self.blob))).digest()
+        facts = (self.number, self.position, self.command_count, self.first_sequence, self.last_sequence, self.time_ms)
+        return _chained(before, (*facts, *self.outcome), self.blob)
 
     def follows(self, before: Point) -> bool:
         """Whether it is, unchanged, the group behind a place."""
@@ -129,21 +121,26 @@ class Lived:
 def group_of(before: Point, outcome: Outcome, lived: Sequence[Lived]) -> Group:
     """The next group behind a place, of everything that was lived there, in order."""
     commands = np.frombuffer(b"".join(part.commands for part in lived), dtype=COMMAND)
-    sequences = commands["sequence"][commands["kind"] != CommandKind.CONTINUATION]
+    last = len(commands) - 1
+    while commands["kind"].item(last) == CommandKind.CONTINUATION:
+        last -= 1
     for part in lived:
         outcome = outcome.after(part.results, len(part.events), event_sum(part.events))
-    bare = Group(
-        number=before.number + 1,
-        position=before.position,
-        command_count=sum(part.command_count for part in lived),
-        first_sequence=int(sequences[0]),
-        last_sequence=int(sequences[-1]),
-        time_ms=lived[-1].time_ms,
-        outcome=outcome,
-        chain=b"",
-        blob=packed(commands),
+    facts = (
+        before.number + 1,
+        before.position,
+        sum(part.command_count for part in lived),
+        commands["sequence"].item(0),
+        commands["sequence"].item(last),
+        lived[-1].time_ms,
     )
-    return replace(bare, chain=bare.chained(before.chain))
+    blob = packed(commands)
+    return Group(*facts, outcome=outcome, chain=_chained(before.chain, (*facts, *outcome), blob), blob=blob)
+
+
+def _chained(before: bytes, facts: tuple[int, ...], blob: bytes) -> bytes:
+    """The hash of a group: of the chain before it, its facts as Group has them in order, its blob."""
+    return hashlib.sha256(b"".join((before, _FACTS.pack(*facts), blob))).digest()
 
 
 def event_sum(events: np.ndarray) -> int:

@@ -16,7 +16,7 @@ _PLACES = frozenset((int(CommandKind.PLACE_ORDER), int(CommandKind.PLACE_CONDITI
 
 def client_ids_in(commands: np.ndarray) -> dict[int, str]:
     """Texts of the client ids in some whole commands, by the sequence of the command."""
-    if not (commands["continuation_count"] > 0).any():
+    if not commands["continuation_count"].any():
         return {}
     rows = np.flatnonzero(is_of(commands, _PLACES) & (commands["continuation_count"] > 0))
     texts = {int(commands["sequence"][row]): client_id_of(commands[row : row + 2]) for row in rows.tolist()}

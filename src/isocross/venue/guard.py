@@ -38,27 +38,22 @@ class Guard:
         """Turn a request away, or pass it on with its body counted."""
         if scope["type"] not in ("http", "websocket"):
             return
-        fault = self._fault(scope)
+        headers = dict(scope["headers"])
+        fault = self._fault(scope, headers)
         if fault is not None:
             await _turn_away(scope, receive, send, *fault)
             return
-        await self._app(scope, receive if self._tells_its_size(scope) else _counted(receive), send)
+        if scope["type"] == "http" and b"transfer-encoding" in headers:  # what comes in chunks may be of any size
+            receive = _counted(receive)
+        await self._app(scope, receive, send)
 
-    @staticmethod
-    def _tells_its_size(scope: Scope) -> bool:
-        """Whether a message cannot be longer than its header says: what comes in chunks can."""
-        return scope["type"] != "http" or not any(name == b"transfer-encoding" for name, _ in scope["headers"])
-
-    def _fault(self, scope: Scope) -> tuple[int, str] | None:
+    def _fault(self, scope: Scope, headers: dict[bytes, bytes]) -> tuple[int, str] | None:
         host = origin = None
-        length = b"0"
-        for name, value in scope["headers"]:
-            if name == b"host":
-                host = value.decode("latin-1").lower()
-            elif name == b"origin":
-                origin = value.decode("latin-1").lower()
-            elif name == b"content-length":
-                length = value
+        if b"host" in headers:
+            host = headers[b"host"].decode("latin-1").lower()
+        if b"origin" in headers:
+            origin = headers[b"origin"].decode("latin-1").lower()
+        length = headers.get(b"content-length", b"0")
         if host is None or not self._is_ours(host):
             return 403, "Host: this venue answers under this machine's own names alone"
         if origin is not None and origin != f"http://{host}":

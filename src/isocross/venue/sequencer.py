@@ -26,7 +26,6 @@ from ..exchange import Exchange
 from ..journal.gate import DurableGate
 from ..journal.history import History
 from ..journal.journaled import Applied, JournaledExchange
-from ..journal.writer import Committed
 from .accounts import Accounts
 from .client_ids import client_ids_in
 from .clock import VenueClock
@@ -58,7 +57,11 @@ _OF_AN_ORDER = frozenset(
         EventKind.AMENDED,
     )
 )
-_OF_ANYTHING = frozenset(map(int, EventKind)) - _OF_AN_ORDER - {int(EventKind.BOOK_LEVEL)}
+_BOOK_LEVEL = int(EventKind.BOOK_LEVEL)
+_OF_A_LEVEL = frozenset((_BOOK_LEVEL,))
+_OF_ANYTHING = frozenset(map(int, EventKind)) - _OF_AN_ORDER - _OF_A_LEVEL
+_HOUSE_LAST = max(HOUSE_ACCOUNTS)
+_FEW = 128  # events up to which numpy's calls would cost more than they save
 _REFUSALS = {int(refusal): refusal for refusal in Refusal}
 
 
@@ -78,6 +81,16 @@ class Done(NamedTuple):
         return self.refusal == Refusal.NONE
 
 
+class BookLevel(NamedTuple):
+    """A level of a book now holds so much."""
+
+    symbol: int
+    side: int
+    price_ticks: int
+    lots: int
+    time_ms: int
+
+
 class Told(NamedTuple):
     """What was committed at once: whole commands, and all that came of them."""
 
@@ -87,7 +100,10 @@ class Told(NamedTuple):
     position: int  # commands up to and with these
     orders: list[Change]  # every change of an order, in order (order_life.py)
     fills: list[Fill]  # every fill of either side, in order (fills.py)
+    sequence: int  # of the last command
+    time_ms: int  # and its time
     rows: list[Event]  # the events as plain integers, but for the book's and for the orders of fund and house
+    levels: list[BookLevel]  # the book's
     command_kinds: frozenset[int]  # which kinds are among the commands
     event_kinds: frozenset[int]  # and among the events
 
@@ -148,20 +164,17 @@ class VenueCore:
     def journaled(cls, engine: JournaledExchange, clock: VenueClock, accounts: Accounts) -> VenueCore:
         """In a data folder, in the thread of the running loop."""
         told: list[VenueCore] = []
-        loop = asyncio.get_running_loop()
 
-        def hear(committed: Committed) -> None:
-            """In the writer's thread."""
-            if loop.is_closed():
-                return
-            if committed.failure is None:
-                loop.call_soon_threadsafe(told[0]._tell, committed.position)
+        def tell(position: int, failure: StatusUnknownError | None) -> None:
+            """Before the gate lets anybody pass."""
+            if failure is None:
+                told[0]._tell(position)
             else:
-                loop.call_soon_threadsafe(told[0]._fail, committed.failure)
+                told[0]._fail(failure)
 
+        loop = asyncio.get_running_loop()
         engine.wake_by(loop.call_soon)
-        engine.listen(hear)  # before the gate hears of it
-        core = cls(engine, DurableGate(engine, loop), engine.journal, clock, accounts)
+        core = cls(engine, DurableGate(engine, loop, before=tell), engine.journal, clock, accounts)
         told.append(core)
         return core
 
@@ -336,6 +349,7 @@ class VenueCore:
 
     def close(self) -> None:
         """Commit what is left and let go of the data folder."""
+        self._fail_unsent(StatusUnknownError("the venue has ended"))
         self._engine.close()
         self._tell(self._engine.position)
         self._fail(StatusUnknownError("the venue has ended"))
@@ -359,6 +373,7 @@ class VenueCore:
         except BaseException as bug:
             for part in parts:
                 fail(part.senders, bug)
+            self._apply_sent()
             raise
         self._apply_sent()
         placed = placed_in(told.orders) if any(part.senders for part in parts) else {}
@@ -367,19 +382,55 @@ class VenueCore:
                 answer(part.senders, part.commands, part.applied.results, placed)
 
     def _fail(self, failure: StatusUnknownError) -> None:
-        """A commit failed, and no other will be made."""
+        """No other commit will be made."""
+        self._fail_unsent(failure)
         for part in self._untold:
             fail(part.senders, failure)
+        self._untold.clear()
+
+    def _fail_unsent(self, failure: StatusUnknownError) -> None:
+        fail([sender for _, sender in self._unsent], failure)
+        self._unsent.clear()
 
 
 def told_of(lives: OrderLives, commands: np.ndarray, results: np.ndarray, events: np.ndarray, position: int) -> Told:
     """What was committed, with what it says of orders and fills."""
-    is_an_orders = is_of(events, _OF_AN_ORDER)  # a ladder is hundreds of orders that nobody is told of
-    rows = rows_of(events[is_of(events, _OF_ANYTHING) | (is_an_orders & (events["account"] > max(HOUSE_ACCOUNTS)))])
+    last = len(commands) - 1
+    while commands["kind"].item(last) == CommandKind.CONTINUATION:
+        last -= 1
+    rows, levels, event_kinds = _rows_in(events)
     changes = lives.walk(commands, rows, client_ids_in(commands))
     return Told(
-        commands, results, events, position, changes, fills_in(rows), rows, kinds_in(commands), kinds_in(events)
+        commands=commands,
+        results=results,
+        events=events,
+        position=position,
+        orders=changes,
+        fills=fills_in(rows),
+        sequence=commands["sequence"].item(last),
+        time_ms=commands["time_ms"].item(last),
+        rows=rows,
+        levels=levels,
+        command_kinds=kinds_in(commands),
+        event_kinds=event_kinds,
     )
+
+
+def _rows_in(events: np.ndarray) -> tuple[list[Event], list[BookLevel], frozenset[int]]:
+    """`rows`, `levels` and `event_kinds` of a Told. A ladder is hundreds of orders that nobody is told of; few events are looked at one by one."""
+    if len(events) > _FEW:
+        is_told = is_of(events, _OF_AN_ORDER) & (events["account"] > _HOUSE_LAST) | is_of(events, _OF_ANYTHING)
+        of_levels = events[is_of(events, _OF_A_LEVEL)][list(BookLevel._fields)].tolist()
+        return rows_of(events[is_told]), list(map(BookLevel._make, of_levels)), kinds_in(events)
+    found = rows_of(events)
+    kinds = frozenset([event.kind for event in found])
+    rows = [one for one in found if one.kind in _OF_ANYTHING or (one.account > _HOUSE_LAST and one.kind in _OF_AN_ORDER)]
+    levels = [
+        BookLevel(one.symbol, one.side, one.price_ticks, one.lots, one.time_ms)
+        for one in found
+        if one.kind == _BOOK_LEVEL
+    ]
+    return rows, levels, kinds
 
 
 def _with_client_id(fields: dict[str, Any]) -> dict[str, Any]:

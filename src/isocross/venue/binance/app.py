@@ -112,10 +112,14 @@ class BinanceApp:
     async def _answered(self, endpoint: Endpoint, scope: Scope, body: bytes, headers: list[tuple[bytes, bytes]]) -> Any:
         query: bytes = scope["query_string"]
         parameters = parameters_of(query, body)
-        key = next((value for name, value in scope["headers"] if name == b"x-mbx-apikey"), b"").decode("latin-1")
+        key = b""
+        for name, value in scope["headers"]:
+            if name == b"x-mbx-apikey":
+                key = value
+                break
         signature = parameters.get("signature", "")
         account = caller(
-            self.desk, endpoint, key, parameters, lambda secret: check_signature(secret, query, body, signature)
+            self.desk, endpoint, key.decode("latin-1"), parameters, lambda secret: check_signature(secret, query, body, signature)
         )
         request = read(endpoint.request, parameters)
         client = scope.get("client")

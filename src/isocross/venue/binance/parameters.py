@@ -43,12 +43,12 @@ def _take(part: bytes, found: dict[str, str]) -> None:
         text = part.decode()
     except UnicodeDecodeError:
         raise refuse(-1102, "parameters") from None
-    is_escaped = "%" in text or "+" in text
+    if "%" not in text and "+" not in text:
+        found.update([pair.partition("=")[::2] for pair in text.split("&")])
+        return
     for pair in text.split("&"):
         name, _, value = pair.partition("=")
-        if is_escaped:
-            name, value = unquote_plus(name), unquote_plus(value)
-        found[name] = value
+        found[unquote_plus(name)] = unquote_plus(value)
 
 
 def parameters_of_json(parameters: Mapping[str, Any]) -> dict[str, str]:

@@ -16,32 +16,46 @@ Level = tuple[int, int]  # price in ticks, lots
 
 @dataclass(slots=True)
 class BookImage:
-    """One symbol's book. `changed`: levels since somebody last took them, per stream."""
+    """One symbol's book."""
 
     bids: dict[int, int] = field(default_factory=dict)
     asks: dict[int, int] = field(default_factory=dict)
     time_ms: int = 0
-    _best: dict[int, int | None] = field(default_factory=dict)
+    _bid: int | None = None  # the best; None: has to be looked for
+    _ask: int | None = None
 
     def put(self, side: int, price_ticks: int, lots: int) -> None:
         """A level now holds so much."""
-        levels = self.bids if side == Side.BUY else self.asks
-        if lots:
-            levels[price_ticks] = lots
+        if side == Side.BUY:
+            _put(self.bids, price_ticks, lots)
+            if self._bid is not None and (price_ticks > self._bid or not lots):
+                self._bid = price_ticks if lots else None if price_ticks == self._bid else self._bid
         else:
-            levels.pop(price_ticks, None)
+            _put(self.asks, price_ticks, lots)
+            if self._ask is not None and (price_ticks < self._ask or not lots):
+                self._ask = price_ticks if lots else None if price_ticks == self._ask else self._ask
 
     def best(self) -> tuple[Level, Level]:
         """Best bid and best ask; (0, 0) where a side is empty."""
-        bid = max(self.bids, default=0)
-        ask = min(self.asks, default=0)
-        return (bid, self.bids.get(bid, 0)), (ask, self.asks.get(ask, 0))
+        bid, ask = self._bid, self._ask
+        if bid is None and self.bids:
+            bid = self._bid = max(self.bids)
+        if ask is None and self.asks:
+            ask = self._ask = min(self.asks)
+        return (bid or 0, self.bids.get(bid or 0, 0)), (ask or 0, self.asks.get(ask or 0, 0))
 
     def top(self, levels: int) -> tuple[list[Level], list[Level]]:
         """The best levels of both sides."""
         bids = sorted(self.bids, reverse=True)[:levels]
         asks = sorted(self.asks)[:levels]
         return [(price, self.bids[price]) for price in bids], [(price, self.asks[price]) for price in asks]
+
+
+def _put(levels: dict[int, int], price_ticks: int, lots: int) -> None:
+    if lots:
+        levels[price_ticks] = lots
+    else:
+        levels.pop(price_ticks, None)
 
 
 @dataclass(slots=True)

@@ -29,10 +29,8 @@ TICK_S = 0.05
 CANDLES_S, SECOND_S, MARK_S = 0.25, 1.0, 3.0
 QUIET_DEPTH_S = 1.0  # a depth stream says at least so often that nothing has changed
 CANDLES_BEHIND_MAX = 500
-_BOOK_LEVEL = int(EventKind.BOOK_LEVEL)
 _STATUS_SET, _BRACKETS_SET = int(EventKind.SYMBOL_STATUS_SET), int(EventKind.BRACKETS_SET)
 _CONTRACT_SET = frozenset((_STATUS_SET, _BRACKETS_SET))
-_BOOK_FIELDS = ["symbol", "side", "price_ticks", "lots", "time_ms"]
 _TICKER_FIELDS = {
     "p": "priceChange", "P": "priceChangePercent", "w": "weightedAvgPrice", "c": "lastPrice", "Q": "lastQty", "o": "openPrice",
     "h": "highPrice", "l": "lowPrice", "v": "volume", "q": "quoteVolume", "O": "openTime", "C": "closeTime", "F": "firstId",
@@ -71,8 +69,7 @@ class MarketStreams:
     # ---- what is committed
 
     def _hear(self, told: Told) -> None:
-        self._update_id = int(told.commands["sequence"].max())
-        self._time_ms = int(told.commands["time_ms"].max())
+        self._update_id, self._time_ms = told.sequence, told.time_ms
         changed = self._follow_books(told)
         if told.fills:
             for trade in trades_of(told.fills):
@@ -100,14 +97,11 @@ class MarketStreams:
     def _follow_books(self, told: Told) -> dict[int, set[tuple[int, int]]]:
         """Symbols whose book changed, with the levels."""
         changed: dict[int, set[tuple[int, int]]] = {}
-        if _BOOK_LEVEL not in told.event_kinds:
-            return changed
-        rows = told.events[told.events["kind"] == _BOOK_LEVEL][_BOOK_FIELDS].tolist()
-        for symbol, side, price_ticks, lots, time_ms in rows:
-            image = self._images[symbol]
-            image.put(side, price_ticks, lots)
-            image.time_ms = time_ms
-            changed.setdefault(symbol, set()).add((side, price_ticks))
+        for level in told.levels:
+            image = self._images[level.symbol]
+            image.put(level.side, level.price_ticks, level.lots)
+            image.time_ms = level.time_ms
+            changed.setdefault(level.symbol, set()).add((level.side, level.price_ticks))
         for topic, chain in self._chains.items():
             if topic.row in changed:
                 chain.note(changed[topic.row])
