@@ -49,6 +49,32 @@ def test_a_venue_begins_goes_on_and_ends(tmp_path: Path) -> None:
         assert seconds < END_SECONDS
 
 
+def test_alarms_are_there_after_a_crash_with_their_numbers(tmp_path: Path) -> None:
+    data = tmp_path / "venue"
+    with Process("--market", "manual", data=data) as first:
+        trader = first.keys["accounts"][0]["name"]
+        wanted = {"account": trader, "on": "distance", "threshold": "0.05", "webhook": "http://127.0.0.1:9/secret"}
+        set_ones = [first.control("POST", "/alarms", {**wanted, "on": on})[1] for on in ("distance", "margin_ratio")]
+        assert first.control("DELETE", "/alarms/1")[0] == 200
+        assert stat.S_IMODE((data / "alarms.json").stat().st_mode) == 0o600
+        first.kill()
+    with Process(data=data) as again:
+        assert again.control("GET", "/alarms")[1] == set_ones[1:]
+        status, third = again.control("POST", "/alarms", wanted)
+        assert (status, third["alarm_id"]) == (200, 3)
+        again.end()
+    kept = (data / "alarms.json").read_text()
+    (data / "alarms.json").write_text(kept[: len(kept) // 2])
+    status, text = refused_start("--data", str(data))
+    assert (status, text.count("\n")) == (3, 1)
+    assert "alarms.json" in text
+    assert "remove it" in text
+    (data / "alarms.json").unlink()
+    with Process(data=data) as again:
+        assert again.control("GET", "/alarms")[1] == []
+        again.end()
+
+
 def test_it_ends_soon_whoever_is_connected(tmp_path: Path) -> None:
     with Process("--market", "manual", data=tmp_path / "venue") as venue:
         waiting = [socket.create_connection(venue.url.removeprefix("http://").split(":"), 10) for _ in range(5)]  # type: ignore[arg-type]

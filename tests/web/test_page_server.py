@@ -354,13 +354,14 @@ def test_a_restart_of_the_venue_loses_nothing_and_keeps_the_session(tmp_path: Pa
     async def story() -> None:
         async with opened(tmp_path / "venue") as page:
             await page.post("/order", DEMO | {"stop": "58000"})
+            await page.post("/alarm", {"on": "distance", "percent": "5"})
             before = await page.state()
             cookies = dict(page.http.cookies)
         async with opened(tmp_path / "venue") as page:
             page.http.cookies.clear()
             page.http.cookies.update(cookies)
             after = await page.state()
-            for name in ("positions", "orders", "wallet", "settings", "fills"):
+            for name in ("positions", "orders", "wallet", "settings", "fills", "alarms"):
                 assert after[name] == before[name], name
             assert (await page.get("/venue"))["trade"] is None  # somebody has traded here
 

@@ -185,7 +185,7 @@ function Desk({ venue, view, setView, state, twin, isTwinTold, isConnected, look
       <ClockBar state={there} world={view.world} act={act} isScene={isScene} hasPosition={(there?.positions.length ?? 0) > 0} onRewind={() => setDialog("rewind")} />
       <main className="zones">
         <section className="zone chart-zone" aria-label="Chart">
-          <Chart world={view.world} symbol={view.symbol} interval={view.interval} tick={rules.tick} state={there} lines={lines} position={position} theme={theme}
+          <Chart world={view.world} symbol={view.symbol} interval={view.interval} tick={rules.tick} state={there} lines={lines} position={nearestToItsEnd(there?.positions ?? [], view.symbol)} theme={theme}
             onInterval={(interval) => setView((old) => ({ ...old, interval }))} onMove={moveLine} />
         </section>
         <Book state={there} rules={rules} onPrice={(price) => setForm((old) => ({ ...old, type: hasLimit(old.type) ? old.type : "limit", price }))} />
@@ -243,6 +243,12 @@ function Desk({ venue, view, setView, state, twin, isTwinTold, isConnected, look
       {receipt !== null && <ReceiptDialog number={receipt} world={view.world} onClose={() => setReceipt(null)} onAgain={again} />}
     </div>
   );
+}
+
+/** Of a contract's positions (long and short stand beside each other in hedge mode) the one whose liquidation is nearest. */
+function nearestToItsEnd(positions: Position[], symbol: string): Position | null {
+  const reach = (one: Position) => (one.liquidation_price ? Math.abs(Number.parseFloat(one.distance)) : Infinity);
+  return positions.filter((one) => one.symbol === symbol).sort((one, other) => reach(one) - reach(other))[0] ?? null;
 }
 
 /** What is done to a position, in its dialog. */

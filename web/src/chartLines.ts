@@ -11,12 +11,18 @@ export function linesOf(symbol: string, mode: Mode, state: State | null, twin: T
 
 function ofPosition(symbol: string, mode: Mode, state: State | null, twin: Twin | null, columns: Ends[]): Line[] {
   const found: Line[] = [];
-  const position = state?.positions.find((one) => one.symbol === symbol);
-  if (position) {
-    if (position.entry_price) found.push({ kind: "entry", price: position.entry_price, title: "entry" });
-    if (position.liquidation_price) found.push({ kind: "liquidation", price: position.liquidation_price, title: `liquidation, ${position.mode}` });
-    if (position.margin_call) found.push({ kind: "call", price: position.margin_call, title: "margin call" });
-    if (twin?.position?.liquidation_price) found.push({ kind: "ghost", price: twin.position.liquidation_price, title: `liquidation, ${twin.mode}` });
+  const add = (kind: Line["kind"], price: string | null, title: string) => {
+    if (price && !found.some((one) => one.kind === kind && one.price === price)) found.push({ kind, price, title }); // legs of a pool share an end
+  };
+  const positions = state?.positions.filter((one) => one.symbol === symbol) ?? [];
+  for (const one of positions) {
+    const leg = one.leg ? ` ${one.leg}` : "";
+    add("entry", one.entry_price, `entry${leg}`);
+    add("liquidation", one.liquidation_price, one.leg && one.mode === "isolated" ? `liquidation${leg}, isolated` : `liquidation, ${one.mode}`);
+    add("call", one.margin_call, "margin call");
+  }
+  if (positions.length > 0) {
+    add("ghost", twin?.position?.liquidation_price ?? null, `liquidation, ${twin?.mode}`);
     return found;
   }
   const isTwinAlone = twin?.position != null; // its lines are the story now, not those of a next order

@@ -1,7 +1,7 @@
 """Alarms: told once when a margin ratio or the distance to liquidation crosses a line.
 
-Responsible for: watching, and telling once per crossing: a webhook, the account's user stream, the log. Must not: compute a margin (the
-engine measures it), tell of what is not committed.
+Responsible for: watching, and telling once per crossing: a webhook, the account's user stream, the log; keeping alarms in a file beside the
+journal. Must not: compute a margin (the engine measures it), tell of what is not committed.
 """
 
 from __future__ import annotations
@@ -9,20 +9,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
 from ...codes import EventKind
-from ...errors import InputError, StatusUnknownError
+from ...errors import ExchangeError, InputError, JournalError, StatusUnknownError
 from ...units import ONE_E8
+from ..accounts import write_private
 from ..sequencer import Told, VenueCore
 from .forms import Given, Money, e8, text
 from .place import Place
 from .routes import endpoint
 
+ALARMS_FILE, PAGE_ALARMS_FILE = "alarms.json", "page-alarms.json"
 ALARMS_MAX = 256
+_SCHEMA = "isocross.alarms"
 WEBHOOK_SECONDS = 5.0
 Tell = Callable[[int, dict[str, Any]], None]
 _LOG = logging.getLogger("isocross.alarms")
@@ -45,6 +50,25 @@ class NewAlarm(msgspec.Struct, forbid_unknown_fields=True):
     webhook: Annotated[str, msgspec.Meta(max_length=2_048)] | None = None
 
 
+class _Kept(msgspec.Struct, kw_only=True):
+    """One alarm in its file."""
+
+    alarm_id: int
+    account: str
+    on: Literal["margin_ratio", "distance"]
+    threshold: str
+    symbol: str | None
+    webhook: str | None
+
+
+class _File(msgspec.Struct, kw_only=True):
+    """The alarms that a data folder keeps."""
+
+    schema: str = _SCHEMA
+    next_id: int
+    alarms: list[_Kept]
+
+
 class Alarm(msgspec.Struct):
     """An alarm that is set."""
 
@@ -55,7 +79,7 @@ class Alarm(msgspec.Struct):
     symbol: str | None
     webhook: str | None
     is_crossed: bool
-    told: int  # how often
+    told: int  # how often since the venue has been running
 
 
 class _Watched:
@@ -82,43 +106,96 @@ class _Watched:
 
 
 class Alarms:
-    """The alarms of one world."""
+    """The alarms of one world. `file`: where they are kept; None: they end with the process.
 
-    def __init__(self, core: VenueCore, tell: Tell) -> None:
+    Errors   JournalError names a file that is damaged.
+    """
+
+    def __init__(self, core: VenueCore, tell: Tell, file: Path | None = None) -> None:
         self._core = core
         self._tell = tell
+        self._file = file
         self._alarms: dict[int, _Watched] = {}
         self._next_id = 1
         self._sending: set[asyncio.Task[None]] = set()
+        self._read()
         core.listen(self._hear)
 
     def add(self, new: NewAlarm) -> Alarm:
-        """Set one. What is beyond its line already is no crossing. Errors  InputError."""
+        """Set one. What is beyond its line already is no crossing. Errors  InputError; JournalError: it cannot be kept."""
         if len(self._alarms) >= ALARMS_MAX:
             raise InputError(f"alarms: {ALARMS_MAX} are set already; remove some")
         if new.webhook is not None and (
             urlsplit(new.webhook).scheme not in ("http", "https") or not urlsplit(new.webhook).hostname
         ):
             raise InputError(f"webhook: {new.webhook[:80]!r}: expected an http address")
+        watched = self._watch(self._next_id, new)
+        self._next_id += 1
+        try:
+            self._write()
+        except JournalError:
+            del self._alarms[watched.alarm_id]
+            raise
+        return watched.shown()
+
+    def _watch(self, alarm_id: int, new: NewAlarm) -> _Watched:
         threshold = e8(new.threshold, "threshold")
         if not 0 < threshold <= 1_000 * ONE_E8:
             raise InputError(f"threshold: {new.threshold}: expected above 0, as a fraction")
         account = self._core.accounts.by_name(new.account).row
         symbol = None if new.symbol is None else self._core.exchange.symbol_row(new.symbol)
-        watched = _Watched(self._next_id, new, account, symbol, threshold)
+        watched = _Watched(alarm_id, new, account, symbol, threshold)
         watched.crossed = set(self._beyond(watched))
-        self._alarms[watched.alarm_id] = watched
-        self._next_id += 1
-        return watched.shown()
+        self._alarms[alarm_id] = watched
+        return watched
 
     def all(self) -> list[Alarm]:
         """Oldest first."""
         return [one.shown() for one in self._alarms.values()]
 
     def remove(self, alarm_id: int) -> None:
-        """Take one away. Errors  KeyError."""
-        if self._alarms.pop(alarm_id, None) is None:
+        """Take one away. Errors  KeyError; JournalError."""
+        if alarm_id not in self._alarms:
             raise KeyError(f"alarm {alarm_id}: is not there")
+        before = self._alarms
+        self._alarms = {number: one for number, one in before.items() if number != alarm_id}
+        try:
+            self._write()
+        except JournalError:
+            self._alarms = before
+            raise
+
+    def _read(self) -> None:
+        if self._file is None or not self._file.exists():
+            return
+        try:
+            kept = msgspec.json.decode(self._file.read_bytes(), type=_File)
+            if kept.schema != _SCHEMA:
+                raise msgspec.ValidationError(f"schema {kept.schema!r}; expected {_SCHEMA!r}")
+            for one in kept.alarms:
+                self._watch(one.alarm_id, NewAlarm(one.account, one.on, Decimal(one.threshold), one.symbol, one.webhook))
+        except (OSError, msgspec.DecodeError, ArithmeticError, ExchangeError) as error:
+            raise JournalError(f"{self._file}: cannot be read ({error}); remove it to go on without its alarms") from None
+        self._next_id = kept.next_id
+
+    def _write(self) -> None:
+        if self._file is None:
+            return
+        alarms = [
+            _Kept(
+                alarm_id=one.alarm_id,
+                account=one.new.account,
+                on=one.new.on,
+                threshold=str(text(one.threshold_e8)),
+                symbol=one.new.symbol,
+                webhook=one.new.webhook,
+            )
+            for one in self._alarms.values()
+        ]
+        try:  # for its owner's eyes: a webhook may be a secret
+            write_private(self._file, msgspec.json.encode(_File(next_id=self._next_id, alarms=alarms)))
+        except OSError as error:
+            raise JournalError(f"{self._file}: cannot be written: {error.strerror}") from None
 
     async def close(self) -> None:
         """Wait for no webhook any more."""

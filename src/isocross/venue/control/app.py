@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from ...errors import ExchangeError, InputError, PoisonedError, RefusedError, StatusUnknownError
+from ...errors import ExchangeError, InputError, JournalError, PoisonedError, RefusedError, StatusUnknownError
 from ..guard import Receive, Scope, Send
 from ..opening import OpenVenue
 from . import accounts, alarms, clock, faults, prices, symbols, worlds
@@ -88,7 +88,7 @@ class ControlApp:
             return _encode(answer)
         except RefusedError as refusal:
             raise _Fault(409, "refused", str(refusal)) from None
-        except (PoisonedError, StatusUnknownError) as error:
+        except (PoisonedError, StatusUnknownError, JournalError) as error:
             raise _Fault(503, error.code, str(error)) from None
         except KeyError as missing:
             raise _Fault(404, "control.missing", str(missing.args[0])) from None

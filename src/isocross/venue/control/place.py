@@ -40,13 +40,15 @@ class Places:
     """The venue and the worlds beside it. `tell`: set by the server, gives an account's user stream a message."""
 
     def __init__(self, venue: OpenVenue, faults: Faults) -> None:
-        from .alarms import Alarms
+        from .alarms import ALARMS_FILE, Alarms
         from .twins import TwinRoom
 
         self.faults = faults
         self.tell: Callable[[int, dict[str, Any]], None] = lambda account, message: None
         self.make_dialect: Callable[[VenueCore], Any] = lambda core: None
-        self.venue = Place("", venue, self, Alarms(venue.core, lambda account, message: self.tell(account, message)))
+        file = None if venue.path is None else venue.path / ALARMS_FILE
+        alarms = Alarms(venue.core, lambda account, message: self.tell(account, message), file)
+        self.venue = Place("", venue, self, alarms)
         self.twins: TwinRoom = TwinRoom(venue.core)
         self._forks: dict[str, Place] = {}
         self._closed: dict[str, str] = {}  # names that are taken by what cannot be opened, or is on its way out: why

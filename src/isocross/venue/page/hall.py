@@ -118,7 +118,7 @@ class Hall:
 
     def __post_init__(self) -> None:
         self.twins = PageTwins(self.core, self.room)
-        self.alarms = PageAlarms(self.core)
+        self.alarms = PageAlarms(self.core, None if self.name else self.world.path)
         self.core.listen(self._hear)
 
     @property

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import deque
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from ...answer.words import percent_text
 from ...errors import InputError
 from ...units import format_e8, to_e8, to_rate_e8
 from ..accounts import Account
-from ..control.alarms import Alarms, NewAlarm
+from ..control.alarms import PAGE_ALARMS_FILE, Alarms, NewAlarm
 from ..sequencer import VenueCore
 from .forms import AlarmOn, decimal
 
@@ -21,11 +22,11 @@ TOLD_MAX = 50  # crossings that are kept for who looks next
 
 
 class PageAlarms:
-    """The alarms of the page in one world."""
+    """The alarms of the page in one world. `folder`: that keeps them."""
 
-    def __init__(self, core: VenueCore) -> None:
+    def __init__(self, core: VenueCore, folder: Path | None = None) -> None:
         self._core = core
-        self._alarms = Alarms(core, self._hear)
+        self._alarms = Alarms(core, self._hear, None if folder is None else folder / PAGE_ALARMS_FILE)
         self._told: dict[int, deque[dict[str, Any]]] = {}
         self._count = 0
 
