@@ -18,7 +18,8 @@ from isocross.venue.clock import ClockSetting, VenueClock
 from isocross.venue.engine import EphemeralExchange
 from isocross.venue.order_life import OrderLives
 from isocross.venue.readmodels.models import ReadModels
-from isocross.venue.sequencer import Told, VenueCore, told_of
+from isocross.venue.sequencer import VenueCore
+from isocross.venue.told import Told, told_of
 from tests import world
 from tests.strategies import Life
 

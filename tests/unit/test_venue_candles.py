@@ -17,7 +17,8 @@ from isocross.venue.clock import ClockSetting, VenueClock
 from isocross.venue.engine import EphemeralExchange
 from isocross.venue.readmodels.candles import Candle
 from isocross.venue.readmodels.models import ReadModels
-from isocross.venue.sequencer import VenueCore, told_of
+from isocross.venue.sequencer import VenueCore
+from isocross.venue.told import told_of
 from tests import world
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000

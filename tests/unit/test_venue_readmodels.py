@@ -19,7 +19,8 @@ from isocross.venue.fills import is_handover, trades_of
 from isocross.venue.order_life import HOUSE_ACCOUNTS, OrderStatus
 from isocross.venue.readmodels.income import IncomeKind
 from isocross.venue.readmodels.models import ReadModels
-from isocross.venue.sequencer import Told, VenueCore
+from isocross.venue.sequencer import VenueCore
+from isocross.venue.told import Told
 from tests import world
 from tests.readmodels import life_of, lived, quiet_core, tellings, wallet_e8
 

@@ -20,7 +20,8 @@ from isocross.venue.accounts import Accounts
 from isocross.venue.clock import ClockSetting, VenueClock
 from isocross.venue.engine import EphemeralExchange
 from isocross.venue.order_life import OrderStatus
-from isocross.venue.sequencer import Told, VenueCore
+from isocross.venue.sequencer import VenueCore
+from isocross.venue.told import Told
 from tests import world
 
 START_MS = 1_800_000_000_000

@@ -22,7 +22,8 @@ from ..market.commands import settlement
 from ..market.source import FundingAhead, Source
 from ..rulebook import SymbolRules
 from .clock import SPEED_ONE
-from .sequencer import Done, Told, VenueCore
+from .sequencer import Done, VenueCore
+from .told import Told
 
 NEVER_MS = 2**62
 _INSTANTS_AT_ONCE = 16

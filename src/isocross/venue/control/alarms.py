@@ -20,7 +20,8 @@ from ...codes import EventKind
 from ...errors import ExchangeError, InputError, JournalError, StatusUnknownError
 from ...units import ONE_E8
 from ..accounts import write_private
-from ..sequencer import Told, VenueCore
+from ..sequencer import VenueCore
+from ..told import Told
 from .forms import Given, Money, e8, text
 from .place import Place
 from .routes import endpoint

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ...journal.group import NOTHING, Lived, Point, group_of
 from ...journal.journaled import JournaledExchange
 from ...journal.writer import Committed, Listener
-from ..sequencer import Told, VenueCore
+from ..sequencer import VenueCore
+from ..told import Told
 
 if TYPE_CHECKING:
     from ...worlds.difference import Difference

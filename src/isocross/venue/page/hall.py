@@ -30,7 +30,8 @@ from ..engine import EphemeralExchange
 from ..market import MarketDriver
 from ..opening import OpenVenue
 from ..readmodels.models import ReadModels
-from ..sequencer import Told, VenueCore
+from ..sequencer import VenueCore
+from ..told import Told
 from .warning import PageAlarms
 
 Answer = TypeVar("Answer")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ...codes import EventKind
 from ..order_life import OrderRecord
-from ..sequencer import Told
+from ..told import Told
 from .store import ReadStore
 
 TABLE = """

@@ -21,7 +21,7 @@ from ...market.intervals import after_ms, joined, open_ms
 from ...market.past import CandleColumns, Past
 from ...rulebook import SymbolRules
 from ..fills import Trade, trades_of
-from ..sequencer import Told
+from ..told import Told
 from .store import ReadStore
 
 Rows = NDArray[np.int64]  # shape (n, 12): the columns of Candle

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...codes import CommandKind, EventKind
 from ...limits import RATE_COMPUTED
-from ..sequencer import Told
+from ..told import Told
 from .store import ReadStore
 
 TABLE = """

@@ -17,7 +17,7 @@ from ...event import Event
 from ...exchange import Exchange
 from ..fills import Fill
 from ..order_life import HOUSE_ACCOUNTS, TRADES_PER_COMMAND
-from ..sequencer import Told
+from ..told import Told
 from .store import ReadStore
 
 TABLE = """

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ...codes import EventKind, Reason
 from ..order_life import HOUSE_ACCOUNTS
-from ..sequencer import Told
+from ..told import Told
 from .store import ReadStore
 
 TABLE = """

@@ -15,7 +15,8 @@ from ...journal.reliving import Progress, Reliving
 from ...market.past import Past
 from ..engine import Engine
 from ..order_life import OrderLives
-from ..sequencer import Told, VenueCore, told_of
+from ..sequencer import VenueCore
+from ..told import Told, told_of
 from . import amendments, candles, funding, income, margin_changes, orders, trades
 from .amendments import Amendments
 from .candles import Candles

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from ..order_life import OrderLives, OrderRecord, Origin
-from ..sequencer import Told
+from ..told import Told
 from .store import ReadStore
 
 TABLE = """

@@ -10,7 +10,7 @@ import sqlite3
 from ...codes import Side
 from ..fills import Fill, Trade, trades_of
 from ..order_life import HOUSE_ACCOUNTS
-from ..sequencer import Told
+from ..told import Told
 from .store import ReadStore
 
 TABLE = """

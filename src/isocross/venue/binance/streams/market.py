@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ....codes import EventKind
 from ...fills import Trade, trades_of
 from ...order_life import OrderRecord, Origin
-from ...sequencer import Told
+from ...told import Told
 from ..listing import contract_event
 from ..market_data import aggregate_trade, candle_row, day_ticker
 from ..numbers import money

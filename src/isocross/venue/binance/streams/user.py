@@ -18,7 +18,7 @@ from ....codes import EventKind, MarginMode, PositionSide, Reason
 from ....event import Event
 from ...fills import Fill
 from ...order_life import HOUSE_ACCOUNTS, OrderRecord, OrderStatus, Origin
-from ...sequencer import Told
+from ...told import Told
 from ..numbers import money
 from ..order_forms import (
     activation_of,
