@@ -319,7 +319,7 @@ def test_the_stream_tells_the_state_and_what_is_looked_at() -> None:
             assert state["positions"] == (await page.state())["positions"]
             while (twin := (await socket.told("twin"))["twin"]) is None:
                 pass
-            assert twin["mode"] == "cross" and twin["position"]["quantity"] == "0.083"
+            assert twin["mode"] == "cross" and [one["quantity"] for one in twin["positions"]] == ["0.083"]
             await page.post("/twin/remove", {"symbol": "BTCUSDT"})  # while time stands still
             while (await socket.told("twin"))["twin"] is not None:
                 pass
@@ -327,7 +327,12 @@ def test_the_stream_tells_the_state_and_what_is_looked_at() -> None:
             while (state := await socket.told("state"))["market"]["symbol"] != "ETHUSDT":
                 pass
             assert all(bar[0] % 300 == 0 for bar in state["bars"])
-            for bad in ({"symbol": "NONE"}, {"world": "nowhere"}, {"interval": "7m"}, {"more": 1}):
+            assert state["market"]["width"] == 1
+            socket.say({"symbol": "BTCUSDT", "width": 100})
+            while (state := await socket.told("state"))["market"]["width"] != 100:
+                pass
+            assert all(Decimal(price) % 10 == 0 for price, _, _ in state["market"]["book"]["bids"])
+            for bad in ({"symbol": "NONE"}, {"world": "nowhere"}, {"interval": "7m"}, {"width": 7}, {"more": 1}):
                 socket.say({"symbol": "BTCUSDT"} | bad)
                 assert (await socket.told("fault"))["message"]
             socket.leave()

@@ -160,6 +160,18 @@ def test_modes_and_leverage_of_all_contracts_are_on_one_screen(page: Page) -> No
     assert faults_of(page) == []
 
 
+def test_the_book_is_shown_in_wider_rows(page: Page) -> None:
+    book = page.get_by_role("region", name="Order book")
+    expect(book).to_contain_text("spread")
+    book.get_by_label("Prices that a row of the book holds").select_option("100")
+    expect(book).not_to_contain_text("spread")
+    bids = book.get_by_role("button", name=re.compile("^bid "))
+    expect(bids.first).to_have_attribute("aria-label", re.compile(r"^bid [\d,]+0\.0 "))
+    bids.first.click()
+    assert page.get_by_label("Price", exact=True).input_value().endswith("0")
+    assert faults_of(page) == []
+
+
 @pytest.mark.full
 def test_an_alarm_is_told_when_liquidation_comes_near(page: Page) -> None:
     open_demo(page)

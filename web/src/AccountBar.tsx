@@ -1,6 +1,6 @@
 // Account bar: the cross pool and each isolated pocket, apart, each with its own margin ratio.
 import { barWidth, money, signed, tone } from "./text";
-import type { State } from "./wire";
+import type { Position, State } from "./wire";
 
 export function AccountBar({ state }: { state: State | null }) {
   const wallet = state?.wallet;
@@ -16,13 +16,18 @@ export function AccountBar({ state }: { state: State | null }) {
       </dl>
       <ul className="pockets" aria-label="What backs what">
         <Pocket kind="cross" name="Cross pool" balance={wallet.margin_balance} ratio={wallet.ratio}
-          what={inPool.length ? `backs ${inPool.map((one) => one.symbol).join(", ")}` : "backs nothing"} />
+          what={inPool.length ? `backs ${inPool.map(nameOf).join(", ")}` : "backs nothing"} />
         {pockets.map((one) => (
-          <Pocket key={one.symbol} kind="isolated" name={one.symbol} balance={one.margin_balance} ratio={one.ratio} what="its own wallet alone" />
+          <Pocket key={nameOf(one)} kind="isolated" name={nameOf(one)} balance={one.margin_balance} ratio={one.ratio} what="its own wallet alone" />
         ))}
       </ul>
     </div>
   );
+}
+
+/** In hedge mode long and short of a contract are two. */
+function nameOf(one: Position): string {
+  return one.leg ? `${one.symbol} ${one.leg}` : one.symbol;
 }
 
 function Pocket({ kind, name, balance, ratio, what }: { kind: string; name: string; balance: string; ratio: string; what: string }) {

@@ -1,13 +1,15 @@
 // Book: the best levels on both sides, or the last trades; a price that is clicked goes into the form.
 import { useEffect, useRef, useState } from "react";
 import { clockText, decimalsOf, e8, shown } from "./text";
-import type { Rules, State } from "./wire";
+import type { Level, Rules, State } from "./wire";
 
 const ROW_PIXELS = 25;
 const MID_PIXELS = 36;
 const LEVELS = 9;
 
-export function Book({ state, rules, onPrice }: { state: State | null; rules: Rules; onPrice: (price: string) => void }) {
+interface Props { state: State | null; rules: Rules; width: number; onWidth: (width: number) => void; onPrice: (price: string) => void }
+
+export function Book({ state, rules, width, onWidth, onPrice }: Props) {
   const [isTrades, setIsTrades] = useState(false);
   return (
     <section className="zone book" aria-label="Order book">
@@ -17,7 +19,11 @@ export function Book({ state, rules, onPrice }: { state: State | null; rules: Ru
           <button aria-pressed={!isTrades} onClick={() => setIsTrades(false)}>Book</button>
           <button aria-pressed={isTrades} onClick={() => setIsTrades(true)}>Trades</button>
         </div>
-        <span className="muted">{rules.base}</span>
+        {isTrades ? <span className="muted">{rules.base}</span> : (
+          <select className="slim" aria-label="Prices that a row of the book holds" title="Prices that a row holds" value={width} onChange={(event) => onWidth(Number(event.target.value))}>
+            {rules.widths.map((one) => <option key={one.ticks} value={one.ticks}>{one.price}</option>)}
+          </select>
+        )}
       </div>
       {isTrades ? <Trades state={state} rules={rules} /> : <Levels state={state} rules={rules} onPrice={onPrice} />}
     </section>
@@ -36,19 +42,16 @@ function Levels({ state, rules, onPrice }: { state: State | null; rules: Rules; 
   const decimals = decimalsOf(rules.tick);
   const lots = decimalsOf(rules.step);
   const most = Math.max(1e-9, ...book.bids.map((level) => Number(level[1])), ...book.asks.map((level) => Number(level[1])));
-  const own = new Set((state?.orders ?? []).filter((one) => one.symbol === rules.symbol && one.price && !one.trigger_price).map((one) => e8(one.price!)));
-  const bid = book.bids[0]?.[0];
-  const ask = book.asks[0]?.[0];
-  const level = (side: "bid" | "ask") => ([price, quantity]: [string, string]) => {
-    const isOwn = own.has(e8(price));
-    return (
-      <li key={price}>
-        <button className={`${side} ${isOwn ? "own" : ""}`} onClick={() => onPrice(price)} aria-label={`${side} ${shown(price, decimals)} ${shown(quantity, lots)} ${rules.base}${isOwn ? ", yours is there" : ""}`}>
-          <i aria-hidden="true" style={{ width: `${(Number(quantity) / most) * 100}%` }} /><span>{shown(price, decimals)}</span>{" "}<span>{shown(quantity, lots)}</span>
-        </button>
-      </li>
-    );
-  };
+  const isFine = state?.market.width === 1; // rows that hold many prices say nothing of the spread
+  const bid = isFine && book.bids[0]?.[0];
+  const ask = isFine && book.asks[0]?.[0];
+  const level = (side: "bid" | "ask") => ([price, quantity, isOwn]: Level) => (
+    <li key={price}>
+      <button className={`${side} ${isOwn ? "own" : ""}`} onClick={() => onPrice(price)} aria-label={`${side} ${shown(price, decimals)} ${shown(quantity, lots)} ${rules.base}${isOwn ? ", yours is there" : ""}`}>
+        <i aria-hidden="true" style={{ width: `${(Number(quantity) / most) * 100}%` }} /><span>{shown(price, decimals)}</span>{" "}<span>{shown(quantity, lots)}</span>
+      </button>
+    </li>
+  );
   return (
     <div className="levels" ref={host}>
       <ol>{[...book.asks].reverse().map(level("ask"))}</ol>

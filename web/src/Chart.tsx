@@ -16,6 +16,7 @@ const INTERVALS = ["1m", "5m", "15m", "1h", "4h", "1d"];
 const SECONDS: Record<string, number> = { "1m": 60, "5m": 300, "15m": 900, "1h": 3600, "4h": 14_400, "1d": 86_400 };
 const BARS = 600;
 const SHOWN_BARS = 110;
+const LEGEND_MOST = 4; // lines that have room in the legend; of more, all but the other mode's are named on the chart alone
 const REACH = 0.35; // lines farther from the price than this do not squeeze the candles
 
 interface Props {
@@ -170,6 +171,8 @@ export function Chart({ world, symbol, interval, tick, state, lines, position, t
   };
 
   const decimals = decimalsOf(tick);
+  const fixed = moved.filter((one) => !one.grip);
+  const named = fixed.length > LEGEND_MOST ? fixed.filter((one) => one.kind === "ghost") : fixed;
   const words = state ? `${symbol}, ${interval} candles. Last ${shown(state.market.last, decimals)}. ${lines.map((one) => `${one.title} ${shown(one.price, decimals)}`).join(", ")}` : symbol;
   return (
     <>
@@ -180,7 +183,7 @@ export function Chart({ world, symbol, interval, tick, state, lines, position, t
           ))}
         </div>
         <ul className="legend" aria-label="Lines on the chart">
-          {moved.filter((one) => !one.grip).map((one, number) => (
+          {named.map((one, number) => (
             <li key={`${one.kind}${number}`}><i className={`swatch ${one.kind}`} aria-hidden="true" />{one.title} <b>{shown(one.price, decimals)}</b></li>
           ))}
         </ul>

@@ -13,14 +13,14 @@ export function Orders({ orders, isBusy, onCancel }: { orders: OpenOrder[]; isBu
       <tbody>
         {orders.map((one) => (
           <tr key={one.order_id}>
-            <th scope="row">{one.symbol}</th>
+            <th scope="row">{one.symbol}{one.leg && <small> {one.leg}</small>}</th>
             <td data-label="What">{Name(one.order_type)}{one.is_reduce_only && <small> reduce-only</small>}</td>
             <td data-label="Side" className={one.side === "buy" ? "gain" : "loss"}>{one.side === "buy" ? "▲ buy" : "▼ sell"}</td>
             <td data-label="Quantity">{one.quantity === null ? "all of the position" : exact(one.quantity)}{/[1-9]/.test(one.filled) && <small> {exact(one.filled)} filled</small>}</td>
             <td data-label="Price">{one.price ? priced(one.price, one.tick) : "market"}</td>
             <td data-label="Trigger">{one.trigger_price ? <>{priced(one.trigger_price, one.tick)} <small>{one.triggered_by}</small></> : "–"}</td>
             <td data-label="Lives">{one.trigger_price && !one.price ? "until triggered" : LIVES[one.time_in_force] ?? one.time_in_force}</td>
-            <td className="actions"><button disabled={isBusy} onClick={() => onCancel(one)} aria-label={`Cancel ${one.order_type} in ${one.symbol}`}>Cancel</button></td>
+            <td className="actions"><button disabled={isBusy} onClick={() => onCancel(one)} aria-label={`Cancel ${one.order_type} in ${one.symbol}${one.leg ? ` ${one.leg}` : ""}`}>Cancel</button></td>
           </tr>
         ))}
       </tbody>

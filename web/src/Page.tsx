@@ -32,7 +32,7 @@ type Tab = "trade" | "account" | "book";
 export function Page({ signInFault }: { signInFault: string }) {
   const [venue, setVenue] = useState<Venue | null>(null);
   const [fault, setFault] = useState(signInFault);
-  const [view, setView] = useState<View>({ world: "", symbol: "", interval: "1m" });
+  const [view, setView] = useState<View>({ world: "", symbol: "", interval: "1m", width: 1 });
   const { state, twin, isTwinTold, isConnected } = useStream(view, venue !== null && view.symbol !== "");
 
   const look = useCallback(async (world: string) => {
@@ -129,7 +129,7 @@ function Desk({ venue, view, setView, state, twin, isTwinTold, isConnected, look
     void post("/twin", { world: view.world, symbol: view.symbol }).catch(() => undefined);
   }, [isTwinWanted, view.symbol, view.world]);
 
-  const twinDied = twin !== null && twin.position === null && twin.liquidated_ms !== null;
+  const twinDied = twin !== null && twin.positions.length === 0 && twin.liquidated_ms !== null;
   useEffect(() => { if (twinDied && twin) setSaid(`The twin in ${twin.mode} margin was liquidated.`); }, [twinDied]);
 
   // An alarm is told once, by the number that only grows; those from before this page are not news.
@@ -165,7 +165,7 @@ function Desk({ venue, view, setView, state, twin, isTwinTold, isConnected, look
     await look(told.world);
   }, "");
 
-  const lookAt = (symbol: string) => { setForm(blankForm()); setIsScene(false); setView((old) => ({ ...old, symbol })); };
+  const lookAt = (symbol: string) => { setForm(blankForm()); setIsScene(false); setView((old) => ({ ...old, symbol, width: 1 })); };
   const moveLine = async (line: Line, price: string) => {
     const grip = line.grip;
     if (grip === undefined) return;
@@ -188,7 +188,7 @@ function Desk({ venue, view, setView, state, twin, isTwinTold, isConnected, look
           <Chart world={view.world} symbol={view.symbol} interval={view.interval} tick={rules.tick} state={there} lines={lines} position={nearestToItsEnd(there?.positions ?? [], view.symbol)} theme={theme}
             onInterval={(interval) => setView((old) => ({ ...old, interval }))} onMove={moveLine} />
         </section>
-        <Book state={there} rules={rules} onPrice={(price) => setForm((old) => ({ ...old, type: hasLimit(old.type) ? old.type : "limit", price }))} />
+        <Book state={there} rules={rules} width={view.width} onWidth={(width) => setView((old) => ({ ...old, width }))} onPrice={(price) => setForm((old) => ({ ...old, type: hasLimit(old.type) ? old.type : "limit", price }))} />
         <OrderForm form={form} setForm={setForm} rules={rules} mode={mode} leverage={leverage} preview={preview} isConfirmed={isConfirmed}
           isBusy={isBusy} problem={problem} scene={isScene ? venue.trade : null} onModeChip={() => setIsAskingMode("look")} onSubmit={submit}
           position={position} order={isFilled(form) ? orderOf(form, view.world, view.symbol, mode, leverage) : null} />
@@ -207,7 +207,7 @@ function Desk({ venue, view, setView, state, twin, isTwinTold, isConnected, look
             <div className="alarm" role="alert"><span><span aria-hidden="true">⚠ </span><strong>Alarm.</strong> {alarmText(alarm)}</span><button onClick={() => setAlarm(null)}>Heard</button></div>
           )}
           <AccountBar state={there} />
-          <TwinStrip state={there} twin={twin} symbol={view.symbol} world={view.world} position={position} act={act} />
+          <TwinStrip state={there} twin={twin} symbol={view.symbol} world={view.world} act={act} />
           <Holdings state={there} receipts={receipts} act={act} world={view.world} isBusy={isBusy} onReceipt={setReceipt} onAgain={again}
             onAct={(what, one) => setActed({ act: what, symbol: one.symbol, leg: one.leg })} onContracts={() => setDialog("contracts")} onAlarms={() => setDialog("alarms")} />
         </section>

@@ -28,7 +28,7 @@ function Row({ one, isBusy, onAct }: { one: Position; isBusy: boolean; onAct: Pr
       <td data-label="Liquidated at"><span className="two"><span data-testid={`liquidation-${one.symbol}`}>{one.liquidation_price ? <>{priced(one.liquidation_price, one.tick)} <small>{minus(one.distance)}</small></> : "none above zero"}</span>
         <small>{one.liquidation_price ? (one.mode === "cross" ? "if only it moves" : one.margin_call ? `call ${priced(one.margin_call, one.tick)}` : "⚠ margin called") : " "}</small></span></td>
       <td data-label="Margin"><span className="two"><span data-testid={`margin-${one.symbol}`}>{one.mode === "isolated" ? money(one.isolated_wallet) : <>{money(one.margin_balance)} <small>pool</small></>}</span>
-        <small title="Notional against what backs it">effectively {one.effective_leverage}</small></span></td>
+        <small title="Notional against what backs it"><span className="roomy">effectively </span>{one.effective_leverage}</small></span></td>
       <td data-label="Margin ratio"><span className="ratio-cell">{one.ratio}<span className="meter" aria-hidden="true"><i className={width >= 80 ? "danger" : width >= 50 ? "warn" : "calm"} style={{ width: `${width}%` }} /></span></span></td>
       <td data-label="Unrealized"><span className={`two ${tone(one.unrealized_pnl)}`}>{signed(one.unrealized_pnl)} <small title="Of the initial margin at the mark">{minus(one.return)}</small></span></td>
       <td className="actions">

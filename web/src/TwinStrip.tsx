@@ -1,15 +1,17 @@
 // Twin strip: the same trade in the other mode, living along.
-import { useState } from "react";
+import { Fragment, useState } from "react";
 import { Dialog } from "./Dialog";
 import { clockText, minus, money, Name, other, signed, tone } from "./text";
 import { post, type Act, type Position, type State, type Twin } from "./wire";
 
 interface Why { difference: { sentence: string; accounts: { name: string }[] } | null }
 
-export function TwinStrip({ state, twin, symbol, world, position, act }: { state: State | null; twin: Twin | null; symbol: string; world: string; position: Position | null; act: Act }) {
+export function TwinStrip({ state, twin, symbol, world, act }: { state: State | null; twin: Twin | null; symbol: string; world: string; act: Act }) {
   const [why, setWhy] = useState<string | null>(null);
   if (!state) return null;
+  const positions = state.positions.filter((one) => one.symbol === symbol);
   if (!twin) {
+    const position = positions[0];
     if (!position) return null;
     return (
       <div className="twin">
@@ -26,9 +28,9 @@ export function TwinStrip({ state, twin, symbol, world, position, act }: { state
   return (
     <div className="twin" data-testid="twin">
       <span className="name"><b>Twin</b> two lives</span>
-      <Life mode={mine} title="Yours" equity={state.wallet.equity} position={position} liquidated={state.liquidated > 0 && !position ? "liquidated" : ""} />
-      <Life mode={twin.mode} title="Twin" equity={twin.wallet.equity} position={twin.position}
-        liquidated={twin.liquidated_ms && !twin.position ? `liquidated ${clockText(twin.liquidated_ms)}` : ""} />
+      <Life mode={mine} title="Yours" equity={state.wallet.equity} positions={positions} liquidated={state.liquidated > 0 && positions.length === 0 ? "liquidated" : ""} />
+      <Life mode={twin.mode} title="Twin" equity={twin.wallet.equity} positions={twin.positions}
+        liquidated={twin.liquidated_ms && twin.positions.length === 0 ? `liquidated ${clockText(twin.liquidated_ms)}` : ""} />
       <button onClick={ask}>Why?</button>
       {why !== null && (
         <Dialog title="Why they differ" onClose={() => setWhy(null)}>
@@ -42,15 +44,19 @@ export function TwinStrip({ state, twin, symbol, world, position, act }: { state
   );
 }
 
-function Life({ mode, title, equity, position, liquidated }: { mode: string; title: string; equity: string; position: Position | null; liquidated: string }) {
+function Life({ mode, title, equity, positions, liquidated }: { mode: string; title: string; equity: string; positions: Position[]; liquidated: string }) {
   return (
     <span className={`life ${mode} ${liquidated ? "dead" : ""}`}>
       <small>{title}, {Name(mode)}</small>
       <b>{money(equity)}</b>
-      {position && <i className={tone(position.unrealized_pnl)}>{signed(position.unrealized_pnl)}</i>}
-      {position && <small>{position.distance ? `liquidation ${minus(position.distance)}` : "no liquidation price"}</small>}
+      {positions.map((one) => (
+        <Fragment key={one.leg}>
+          <i className={tone(one.unrealized_pnl)}>{signed(one.unrealized_pnl)}</i>
+          <small>{one.leg ? `${one.leg}: ` : ""}{one.distance ? `liquidation ${minus(one.distance)}` : "no liquidation price"}</small>
+        </Fragment>
+      ))}
       {liquidated && <small className="loss">✕ {liquidated}</small>}
-      {!position && !liquidated && <small>flat</small>}
+      {positions.length === 0 && !liquidated && <small>flat</small>}
     </span>
   );
 }

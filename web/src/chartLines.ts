@@ -14,6 +14,7 @@ function ofPosition(symbol: string, mode: Mode, state: State | null, twin: Twin 
   const add = (kind: Line["kind"], price: string | null, title: string) => {
     if (price && !found.some((one) => one.kind === kind && one.price === price)) found.push({ kind, price, title }); // legs of a pool share an end
   };
+  const twins = twin?.positions ?? [];
   const positions = state?.positions.filter((one) => one.symbol === symbol) ?? [];
   for (const one of positions) {
     const leg = one.leg ? ` ${one.leg}` : "";
@@ -22,16 +23,17 @@ function ofPosition(symbol: string, mode: Mode, state: State | null, twin: Twin 
     add("call", one.margin_call, "margin call");
   }
   if (positions.length > 0) {
-    add("ghost", twin?.position?.liquidation_price ?? null, `liquidation, ${twin?.mode}`);
+    for (const one of twins) add("ghost", one.liquidation_price, `liquidation, ${one.mode}`);
     return found;
   }
-  const isTwinAlone = twin?.position != null; // its lines are the story now, not those of a next order
+  const isTwinAlone = twins.length > 0; // its lines are the story now, not those of a next order
   for (const one of isTwinAlone ? [] : columns)
     if (one.liquidation_price)
       found.push({ kind: one.name === mode ? "liquidation" : "ghost", price: one.liquidation_price, title: `liquidation, ${one.name}` });
-  if (twin?.position?.liquidation_price && twin.position.entry_price) {
-    found.push({ kind: "entry", price: twin.position.entry_price, title: "entry, twin" });
-    found.push({ kind: "ghost", price: twin.position.liquidation_price, title: `liquidation, ${twin.mode} twin` });
+  for (const one of twins) {
+    if (!one.liquidation_price) continue;
+    add("entry", one.entry_price, "entry, twin");
+    add("ghost", one.liquidation_price, `liquidation, ${one.mode} twin`);
   }
   return found;
 }
@@ -59,7 +61,7 @@ function ofOrders(symbol: string, state: State | null): Line[] {
     const price = order.trigger_price ?? order.price;
     if (order.symbol !== symbol || !price) continue;
     const kind = order.order_type.startsWith("stop") || order.order_type.startsWith("trailing") ? "stop" : order.order_type.startsWith("take") ? "target" : "order";
-    const title = kind === "order" ? `${order.side} ${order.quantity ?? ""}` : kind;
+    const title = `${kind === "order" ? `${order.side} ${order.quantity ?? ""}` : kind}${order.leg ? ` ${order.leg}` : ""}`;
     found.push({ kind, price, title, ...(order.order_type.startsWith("trailing") ? {} : { grip: { order: order.order_id } }) });
   }
   return found;

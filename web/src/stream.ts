@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "react";
 import type { Message, State, Twin } from "./wire";
 
-export interface View { world: string; symbol: string; interval: string }
+export interface View { world: string; symbol: string; interval: string; width: number } // width: of a row of the book, in ticks
 export interface Told { state: State | null; twin: Twin | null; isTwinTold: boolean; isConnected: boolean }
 
 const AGAIN_MS = 700;
@@ -53,6 +53,10 @@ export function useStream(view: View, isSignedIn: boolean): Told {
     setTold((old) => ({ ...old, twin: null, isTwinTold: false }));
     if (socket.current?.readyState === WebSocket.OPEN) socket.current.send(JSON.stringify(view));
   }, [view.world, view.symbol, view.interval]);
+
+  useEffect(() => {
+    if (socket.current?.readyState === WebSocket.OPEN) socket.current.send(JSON.stringify(looked.current));
+  }, [view.width]);
 
   return told;
 }

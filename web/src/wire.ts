@@ -3,7 +3,9 @@
 export type Mode = "isolated" | "cross";
 export type Side = "buy" | "sell";
 
-export interface Rules { symbol: string; base: string; asset: string; tick: string; step: string; leverage_max: number }
+export interface Rules { symbol: string; base: string; asset: string; tick: string; step: string; leverage_max: number; widths: { ticks: number; price: string }[] }
+
+export type Level = [price: string, quantity: string, isOwn: boolean];
 
 export interface TradeForm {
   symbol: string; side: Side; mode: Mode; leverage: number;
@@ -25,6 +27,7 @@ export interface Position {
 }
 
 export interface OpenOrder {
+  leg: "long" | "short" | null;
   order_id: string; symbol: string; tick: string; side: Side; order_type: string; price: string | null; trigger_price: string | null;
   quantity: string | null; filled: string; is_reduce_only: boolean; triggered_by: string | null; time_in_force: string; is_close_position: boolean;
 }
@@ -42,7 +45,7 @@ export interface State {
   clock: { speed: number; is_paused: boolean; next_funding_ms: number | null };
   market: {
     symbol: string; mark: string; index: string; last: string; change: string; volume: string;
-    funding_rate: string; funding_ms: number; book: { bids: [string, string][]; asks: [string, string][] };
+    funding_rate: string; funding_ms: number; width: number; book: { bids: Level[]; asks: Level[] };
     open_interest: string; trades: [number, Side, string, string][];
   };
   bars: Bar[]; wallet: Wallet;
@@ -55,7 +58,7 @@ export interface Alarm { alarm_id: number; on: AlarmKind; percent: string; symbo
 export interface Alarmed { number: number; on: AlarmKind; symbol: string; time_ms: number; measured: string; percent: string }
 
 export interface Twin {
-  mode: Mode; position: Position | null; wallet: Omit<Wallet, "ratio">; liquidated_ms: number | null; time_ms: number;
+  mode: Mode; positions: Position[]; wallet: Omit<Wallet, "ratio">; liquidated_ms: number | null; time_ms: number;
   divergences: string[];
 }
 export interface TwinMessage { kind: "twin"; world: string; symbol: string; twin: Twin | null }

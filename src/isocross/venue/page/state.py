@@ -25,8 +25,8 @@ from ..sequencer import VenueCore
 from .asking import distance_text
 from .danger import margin_call_mark_e8
 from .hall import Hall
+from .ladder import ladder_of, widths_of
 
-BOOK_LEVELS = 9
 BARS_MAX = 1_500
 QUEUE_MAX = 200  # positions on one side of a contract; of more the place is not looked up ten times a second
 TRADES_SHOWN = 20
@@ -55,6 +55,7 @@ def _rules_of(exchange: Exchange, row: int) -> dict[str, Any]:
         "asset": rules.margin_asset,
         "tick": format_e8(rules.tick_e8),
         "step": format_e8(rules.step_e8),
+        "widths": widths_of(rules),
         "leverage_max": min(exchange.rulebook.leverage_max, rules.brackets[0].leverage_max),
     }
 
@@ -76,14 +77,15 @@ def _is_over(hall: Hall, account: Account) -> bool:
     return bool(hall.core.orders.page(account.row, None, None, None, None, 1))
 
 
-def state_of(hall: Hall, account: Account, symbol: str, interval: str) -> dict[str, Any]:
-    """How a world is now, seen by an account that looks at one market."""
+def state_of(hall: Hall, account: Account, symbol: str, interval: str, width: int = 1) -> dict[str, Any]:
+    """How a world is now, seen by an account that looks at one market. width: of a row of the book, in ticks."""
     core = hall.core
     now_ms = core.time_ms()
     exchange = core.exchange
     row = exchange.symbol_row(symbol)
     rules = exchange.rules(row)
     wallet = exchange.wallet(account.row, rules.margin_asset)
+    orders = exchange.orders(account.row)
     pool_ratio = _ratio_text(wallet.maintenance_margin_e8, wallet.margin_balance_e8)
     return {
         "kind": "state",
@@ -95,7 +97,7 @@ def state_of(hall: Hall, account: Account, symbol: str, interval: str) -> dict[s
             "is_paused": core.clock.is_paused,
             "next_funding_ms": hall.world.driver.next_funding_ms(),
         },
-        "market": _market(core, row, rules),
+        "market": {**_market(core, row, rules), "book": ladder_of(exchange, orders, row, rules, width), "width": width},
         "bars": bars_of(core, row, interval, 2),
         "wallet": {**Wallet.of(wallet).to_dict(), "ratio": pool_ratio},
         "settings": {
@@ -109,7 +111,7 @@ def state_of(hall: Hall, account: Account, symbol: str, interval: str) -> dict[s
             for number, one in enumerate(exchange.settings(account.row))
         },
         "positions": [position_of(exchange, one, hall.margin_calls) for one in exchange.positions(account.row)],
-        "orders": [_order_of(exchange, one) for one in exchange.orders(account.row)],
+        "orders": [_order_of(exchange, one) for one in orders],
         "fills": _fills(core, account, row, rules),
         "liquidated": hall.liquidated.get(account.row, 0),
         "alarms": hall.alarms.of(account),
@@ -122,11 +124,16 @@ def _order_of(exchange: Exchange, view: OrderView) -> dict[str, Any]:
     told = Order.of(view, rules).to_dict()
     return {
         **told,
+        "leg": _leg(view.position_side),
         "time_in_force": view.time_in_force.name,
         "is_close_position": view.is_close_position,
         "order_id": str(view.order_id),
         "tick": format_e8(rules.tick_e8),
     }  # more digits than a browser's numbers hold
+
+
+def _leg(side: PositionSide) -> str | None:
+    return None if side == PositionSide.BOTH else side.name.lower()
 
 
 def position_of(
@@ -142,7 +149,7 @@ def position_of(
     initial_e8 = exchange.initial_margin_e8(view.symbol, view.lots, view.leverage)
     return {
         **Position.of(view, rules).to_dict(),
-        "leg": None if side == PositionSide.BOTH else side.name.lower(),
+        "leg": _leg(side),
         "margin_call": None if margin_call_e8 is None else format_e8(margin_call_e8),
         "notional": format_e8(notional_e8),
         "initial_margin": format_e8(initial_e8),
@@ -178,7 +185,6 @@ def _market(core: VenueCore, row: int, rules: SymbolRules) -> dict[str, Any]:
     index_e8 = int(exchange.table("symbols")["index_e8"][row])
     last_e8 = day.last_e8 or mark_e8
     change_e8 = (last_e8 - day.open_e8) * ONE_E8 // day.open_e8 if day.open_e8 else None
-    book = exchange.book(row, BOOK_LEVELS)
     return {
         "symbol": rules.symbol,
         "mark": format_e8(mark_e8),
@@ -189,10 +195,6 @@ def _market(core: VenueCore, row: int, rules: SymbolRules) -> dict[str, Any]:
         "open_interest": format_e8(_open_lots(exchange, row) * rules.step_e8),
         "funding_rate": _rate(ahead_rate_e8),
         "funding_ms": ahead_ms,
-        "book": {
-            side: [[format_e8(price * rules.tick_e8), format_e8(lots * rules.step_e8)] for price, lots in levels]
-            for side, levels in book.items()
-        },
         "trades": [
             [
                 one.time_ms,
@@ -249,12 +251,15 @@ def _fills(core: VenueCore, account: Account, row: int, rules: SymbolRules) -> l
 def twin_of(world: World, account: Account, symbol: str) -> dict[str, Any]:
     """The account in the world of its twin."""
     exchange = world.exchange
-    position = exchange.position(account.row, symbol)
+    row = exchange.symbol_row(symbol)
+    name = exchange.symbols[row]
     wallet = exchange.wallet(account.row, exchange.rules(symbol).margin_asset)
     times = [one.time_ms for one in world.liquidations if one.account == account.row]
     return {
-        "mode": position.margin_mode.name.lower(),
-        "position": position_of(exchange, position, {}) if position.lots else None,
+        "mode": exchange.margin_mode(account.row, row).name.lower(),
+        "positions": [
+            position_of(exchange, one, {}) for one in exchange.positions(account.row) if one.symbol == name
+        ],  # in hedge mode up to two
         "wallet": Wallet.of(wallet).to_dict(),
         "liquidated_ms": times[-1] if times else None,
         "time_ms": exchange.time_ms,

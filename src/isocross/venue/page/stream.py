@@ -3,7 +3,7 @@
 Responsible for: one page's connection: the state at most ten times a second, the twin half as often, each whole, so that a message that is
 missed is made good by the next. Must not: take an order.
 
-The page says which world, contract and candle length it looks at, at any time:  {"world": "", "symbol": "BTCUSDT", "interval": "1m"}
+The page says which world, contract, candle length and book it looks at, at any time:  {"world": "", "symbol": "BTCUSDT", "interval": "1m", "width": 10}
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ...market.intervals import INTERVALS
 from ..accounts import Account
 from .forms import Symbol, World
 from .hall import Hall, Halls
+from .ladder import checked_width
 from .state import state_of, twin_of
 
 STATE_SECONDS = 0.1
@@ -35,6 +36,7 @@ class View(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     world: World = ""
     symbol: Symbol = ""
     interval: str = "1m"
+    width: int = 1  # of a row of the book, in ticks
 
 
 class Stream:
@@ -80,6 +82,7 @@ class Stream:
         hall.core.exchange.symbol_row(view.symbol)
         if view.interval not in INTERVALS:
             raise InputError(f"interval: {view.interval[:20]!r}: expected one of {', '.join(INTERVALS)}")
+        checked_width(view.width)
         self._view = view
         self._has_twin_told = False
         self._changed.set()
@@ -89,7 +92,7 @@ class Stream:
             hall = self._hall()
             hall.changed.add(self._changed)
             self._changed.clear()
-            state = state_of(hall, self._account, self._view.symbol, self._view.interval)
+            state = state_of(hall, self._account, self._view.symbol, self._view.interval, self._view.width)
             await hall.core.gate.passed(hall.core.position)
             await self._send(state)
             await asyncio.sleep(STATE_SECONDS)
@@ -114,7 +117,7 @@ class Stream:
         try:
             return self._halls.named(self._view.world)
         except KeyError:  # let go of meanwhile
-            self._view = View(symbol=self._view.symbol, interval=self._view.interval)
+            self._view = msgspec.structs.replace(self._view, world="")
             return self._halls.venue
 
     async def _send(self, message: dict[str, Any]) -> None:
