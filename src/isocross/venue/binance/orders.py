@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...codes import CommandKind, OrderType, TimeInForce
+from ...errors import InputError
 from ..order_life import OrderRecord
 from .market_data import bounded
 from .order_forms import NAMELESS, client_id_of, order_form, shown_id
@@ -111,6 +112,9 @@ async def _or_error(answering: Coroutine[Any, Any, dict[str, Any]]) -> dict[str,
     try:
         return await answering
     except WireRefusalError as refusal:
+        return {"code": refusal.code, "msg": refusal.text}
+    except InputError:  # a number that fits no command
+        refusal = refuse(-1130, "parameters")
         return {"code": refusal.code, "msg": refusal.text}
 
 

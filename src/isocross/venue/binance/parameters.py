@@ -112,9 +112,7 @@ def _malformed(reader: Reader, name: str) -> WireRefusalError:
 class _Shape(NamedTuple):
     """How a request type is read."""
 
-    fields: tuple[
-        tuple[str, tuple[str, ...], Reader, bool], ...
-    ]  # name, names on the wire, reader, whether it must be there
+    fields: tuple[tuple[str, tuple[str, ...], Reader, bool], ...]  # name, names on the wire, reader, must it be there
     readers: dict[str, tuple[str, Reader]]  # by name on the wire
     required: frozenset[str]
     has_synonyms: bool
