@@ -114,8 +114,8 @@ async def _or_error(answering: Coroutine[Any, Any, dict[str, Any]]) -> dict[str,
     except WireRefusalError as refusal:
         return {"code": refusal.code, "msg": refusal.text}
     except InputError:  # a number that fits no command
-        refusal = refuse(-1130, "parameters")
-        return {"code": refusal.code, "msg": refusal.text}
+        unfit = refuse(-1130, "parameters")
+        return {"code": unfit.code, "msg": unfit.text}
 
 
 @endpoint(
