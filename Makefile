@@ -26,7 +26,7 @@ test: setup ## every test that is not long
 	@$(PYTEST) -m "not full" -n $(WORKERS)
 
 test-full: setup ## the long tests
-	@$(PYTEST) -m full -n $(WORKERS)
+	@$(PYTEST) -m full -n $(WORKERS) --dist worksteal
 
 check: setup ## lint, types and tests: what has to pass before a change goes in
 	@$(BIN)/python -m ruff check .

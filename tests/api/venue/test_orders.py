@@ -71,6 +71,7 @@ def test_numbers_are_judged_by_value(trader):
         ({"priceMatch": "QUEUE"}, -1130),
         ({"timeInForce": "GTD"}, -1102),
         ({"closePosition": "true"}, -4136),
+        ({"type": "MARKET", "price": ""}, -1106),
     ],
 )
 def test_refusals(trader, changes, code):
@@ -289,6 +290,13 @@ def test_every_type_of_conditional_is_taken_in_both_forms(trader, changes):
     asked = STOP | changes
     algo = client.post("/fapi/v1/algoOrder", **asked)
     assert (algo["orderType"], algo["algoStatus"]) == (asked["type"], "NEW")
+    if "closePosition" in asked:  # one way of closing all of it in a direction is enough
+        assert client.refused("POST", "/fapi/v1/algoOrder", **asked)[0] == -4130
+        stop = {"type": "STOP_MARKET", "triggerPrice": "48000"}
+        client.post("/fapi/v1/algoOrder", **asked | stop)
+        assert client.refused("POST", "/fapi/v1/algoOrder", **asked | stop)[0] == -4130
+        client.delete("/fapi/v1/algoOpenOrders", symbol="BTCUSDT")
+        algo = client.post("/fapi/v1/algoOrder", **asked | stop)
     plain = dict(asked)
     plain["stopPrice"] = plain.pop("triggerPrice")
     plain["activationPrice"] = plain.pop("activatePrice", "")
@@ -376,11 +384,14 @@ def test_an_order_is_changed_and_keeps_its_id(trader):
 
 def test_an_order_that_is_good_till_a_date_expires_then(trader, venue):
     client = trader()
-    soon = venue.core.clock.now_ms() + 400
+    now = venue.core.clock.now_ms()
+    soon = now + 610_000
     order = client.order("BTCUSDT", "BUY", "0.010", "49000", timeInForce="GTD", goodTillDate=soon)
     assert (order["timeInForce"], order["goodTillDate"]) == ("GTD", soon)
-    assert client.refused("POST", "/fapi/v1/order", **LIMIT | {"timeInForce": "GTD", "goodTillDate": 1})[0] == -1130
-    time.sleep(0.5)
+    for too_soon_or_never in (1, now + 590_000, 253_402_300_799_000):
+        asked = LIMIT | {"timeInForce": "GTD", "goodTillDate": too_soon_or_never}
+        assert client.refused("POST", "/fapi/v1/order", **asked)[0] == -5040
+    venue.call(lambda: venue.core.clock.advance_to(soon + 1))
     venue.do(CommandKind.ADVANCE_CLOCK)
     assert client.get("/fapi/v1/order", symbol="BTCUSDT", orderId=order["orderId"])["status"] == "EXPIRED"
 

@@ -75,7 +75,7 @@ def test_depth_is_best_first_with_fixed_decimals(venue, limit):
     assert depth["asks"] == sorted(depth["asks"], key=lambda level: float(level[0]))
     for price, quantity in depth["bids"] + depth["asks"]:
         assert (len(price.split(".")[1]), len(quantity.split(".")[1])) == (1, 3)
-    assert refused(venue, "/fapi/v1/depth", symbol="BTCUSDT", limit=7) == (400, -1130)
+    assert refused(venue, "/fapi/v1/depth", symbol="BTCUSDT", limit=7) == (400, -4021)
 
 
 @pytest.mark.parametrize("interval", words_of(Interval))

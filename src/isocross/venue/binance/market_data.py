@@ -64,7 +64,7 @@ def depth(desk: Desk, account: int, request: DepthOf) -> dict[str, Any]:
     """The book, best first, with the id that depth events count on from."""
     row = desk.row(request.symbol)
     if request.limit not in DEPTH_LIMITS:
-        raise refuse(-1130, "limit")
+        raise refuse(-4021, request.limit)
     return {
         "lastUpdateId": desk.update_id(),
         "E": desk.now_ms(),

@@ -26,6 +26,7 @@ _CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 _INTEGER_MAX = 2**62
 _CALLBACK_LEAST, _CALLBACK_MOST = Decimal("0.1"), Decimal(20)  # percent
 _PERCENT_E8 = ONE_E8 // 100
+GOOD_TILL_LEAST_MS, _GOOD_TILL_END_MS = 600_000, 253_402_300_799_000
 CLOSING_TYPES = (OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET)
 
 
@@ -49,12 +50,14 @@ def plain_order(desk: Desk, account: int, request: NewOrder) -> Placing:
         raise refuse(-4136, request.type.name)
     if is_limit and request.time_in_force is None:
         raise refuse(-1102, "timeInForce")
+    if not is_limit and request.time_in_force is not None:
+        raise refuse(-1106, "timeinforce")
     if request.quantity is None:
         raise refuse(-1102, "quantity")
     if is_limit and request.price is None:
         raise refuse(-1102, "price")
     _check_price_match(request.price_match)
-    expire_ms = _good_till(request.time_in_force if is_limit else None, request.good_till_date)
+    expire_ms = _good_till(desk, request.time_in_force if is_limit else None, request.good_till_date)
     row = desk.row(request.symbol)
     price_ticks = price_on_grid(desk, row, request.price) if is_limit and request.price is not None else 0
     lots = quantity_on_grid(desk, row, request.quantity)
@@ -95,7 +98,7 @@ def conditional_order(desk: Desk, account: int, request: NewAlgoOrder) -> Placin
         raise refuse(-1102, "triggerPrice")
     _check_price_match(request.price_match)
     time_in_force = request.time_in_force if is_limit and request.time_in_force is not None else TimeInForce.GTC
-    expire_ms = _good_till(time_in_force, request.good_till_date)
+    expire_ms = _good_till(desk, time_in_force, request.good_till_date)
     row = desk.row(request.symbol)
     trigger = request.activate_price or request.activation_price if is_trailing else request.trigger_price
     trigger_ticks = 0 if trigger is None else price_on_grid(desk, row, trigger)
@@ -118,6 +121,8 @@ def conditional_order(desk: Desk, account: int, request: NewAlgoOrder) -> Placin
         **_common(request, expire_ms),
     }
     _check_reduce_only(desk, account, request.reduce_only)
+    if request.close_position:
+        _check_closes_once(desk, account, fields)
     return Placing(CommandKind.PLACE_CONDITIONAL, fields, checked_client_id(request.client_algo_id))
 
 
@@ -156,13 +161,13 @@ def _common(request: NewOrder | NewAlgoOrder, expire_ms: int) -> dict[str, int]:
     }
 
 
-def _good_till(time_in_force: TimeInForce | None, good_till_ms: int | None) -> int:
+def _good_till(desk: Desk, time_in_force: TimeInForce | None, good_till_ms: int | None) -> int:
     if time_in_force != TimeInForce.GTD:
         return 0
     if good_till_ms is None:
         raise refuse(-1102, "goodTillDate")
-    if not 0 < good_till_ms < _INTEGER_MAX:
-        raise refuse(-1130, "goodTillDate")
+    if not desk.now_ms() + GOOD_TILL_LEAST_MS < good_till_ms < _GOOD_TILL_END_MS:
+        raise refuse(-5040)
     return good_till_ms
 
 
@@ -174,6 +179,18 @@ def _check_price_match(price_match: str | None) -> None:
 def _check_reduce_only(desk: Desk, account: int, reduce_only: bool | None) -> None:
     if reduce_only and desk.is_hedged(account):
         raise refuse(-4062)
+
+
+def _check_closes_once(desk: Desk, account: int, fields: dict[str, int]) -> None:
+    """A position is closed whole by one stop and one take-profit in a direction. Errors  -4130."""
+    for one in desk.core.orders.open(account, fields["symbol"]):
+        if (
+            one.is_close_position
+            and not one.triggered_ms
+            and (one.order_type, one.side, one.position_side)
+            == (fields["order_type"], fields["side"], fields["position_side"])
+        ):
+            raise refuse(-4130)
 
 
 def checked_client_id(text: str | None) -> str:

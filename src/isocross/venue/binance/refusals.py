@@ -26,6 +26,7 @@ TEXTS = {
     -1021: "Timestamp for this request is outside of the recvWindow.",
     -1022: "Signature for this request is not valid.",
     -1102: "Mandatory parameter '%s' was not sent, was empty/null, or malformed.",
+    -1106: "Parameter '%s' sent when not required.",
     -1111: "Precision is over the maximum defined for this asset.",
     -1112: "No orders on book for symbol.",
     -1115: "Invalid timeInForce.",
@@ -57,6 +58,7 @@ TEXTS = {
     -4014: "Price not increased by tick size.",
     -4015: "Client order id is not valid.",
     -4016: "Price is higher than mark price multiplier cap.",
+    -4021: "'%s' is not valid depth limit.",
     -4023: "Qty not increased by step size.",
     -4024: "Price is lower than mark price multiplier floor.",
     -4028: "Leverage %s is not valid",
@@ -78,6 +80,7 @@ TEXTS = {
     -4116: "ClientOrderId is duplicated.",
     -4118: "ReduceOnly Order Failed. Please check your existing position and open orders",
     -4120: "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead.",
+    -4130: "An open stop or take profit order with GTE and closePosition in the direction is existing.",
     -4131: "The counterparty's best price does not meet the PERCENT_PRICE filter limit.",
     -4136: "Target strategy invalid for orderType %s, closePosition true.",
     -4137: "Quantity must be zero with closePosition equals true",
@@ -91,6 +94,7 @@ TEXTS = {
     -5021: "Due to the order could not be filled immediately, the FOK order has been rejected.",
     -5022: "Due to the order could not be executed as maker, the Post Only order will be rejected.",
     -5027: "No need to modify the order.",
+    -5040: "The goodTillDate timestamp must be greater than the current time plus 600 seconds and smaller than 253402300799000",
 }
 EARLY = "Timestamp for this request was 1000ms ahead of the server's time."
 BOTH_EMPTY = "Param '%s' or '%s' must be sent, but both were empty/null!"
