@@ -418,6 +418,39 @@ def test_faults_are_taken_away(venue: Process) -> None:
     assert venue.ask("GET", "/fapi/v1/ping")[0] == 200
 
 
+# ---- trades in a manual market
+
+
+def test_somebody_trades_so_that_last_follows_and_stops_by_it_trigger(tmp_path: Path) -> None:
+    data = tmp_path / "venue"
+    with Process("--market", "manual", "--symbols", "BTCUSDT,ETHUSDT", data=data) as venue:
+        trader = venue.keys["accounts"][0]
+        order = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.1"}
+        assert venue.ask("POST", "/fapi/v1/order", order, account=trader)[0] == 200
+        stop = {"symbol": "BTCUSDT", "side": "SELL", "type": "STOP_MARKET", "triggerPrice": "59000", "closePosition": "true"}
+        assert venue.ask("POST", "/fapi/v1/algoOrder", stop, account=trader)[0] == 200
+        assert venue.control("POST", "/prices", {"prices": {"BTCUSDT": "58000"}})[0] == 200
+        waiting = venue.ask("GET", "/fapi/v1/openAlgoOrders", {}, account=trader)[1]
+        assert [one["algoStatus"] for one in waiting] == ["NEW"]  # nobody has traded there
+        status, prices = venue.control("POST", "/trades", {"symbols": ["BTCUSDT"]})
+        assert status == 200
+        last = {one["symbol"]: one["last"] for one in prices}
+        assert abs(float(last["BTCUSDT"]) / 58_000 - 1) < 0.001
+        assert last["ETHUSDT"] is None
+        assert venue.ask("GET", "/fapi/v3/positionRisk", {}, account=trader)[1] == []
+        accounts = [one["name"] for one in venue.control("GET", "/accounts")[1]]
+        venue.kill()
+    with Process(data=data) as venue:
+        assert venue.control("POST", "/trades", {})[0] == 200
+        interest = {one["symbol"]: float(one["open_interest"]) for one in venue.control("GET", "/symbols")[1]}
+        assert interest["BTCUSDT"] == 0  # what it bought it has sold
+        assert interest["ETHUSDT"] > 0
+        assert [one["name"] for one in venue.control("GET", "/accounts")[1]] == accounts
+        assert venue.control("POST", "/accounts", {"name": "late", "balances": {"USDT": "5"}})[0] == 200
+        assert venue.control("POST", "/trades", {"symbols": ["NOPE"]})[0] == 400
+        venue.end()
+
+
 # ---- alarms
 
 

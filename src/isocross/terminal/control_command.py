@@ -70,6 +70,9 @@ def prices(
     new: Annotated[
         list[str] | None, typer.Argument(help="New prices in a manual market: BTCUSDT=55000.", metavar="SYMBOL=PRICE")
     ] = None,
+    trade: Annotated[
+        bool, typer.Option("--trade", help="And have somebody trade there: the last price follows, stops by it trigger.")
+    ] = False,
     data: Annotated[Path | None, _DATA] = None,
     fork: Annotated[str | None, _FORK] = None,
 ) -> None:
@@ -82,6 +85,8 @@ def prices(
             raise InputError(f"price: {text!r}: expected SYMBOL=PRICE, as BTCUSDT=55000")
         given[name] = value
     found = client.set_prices(**given) if given else client.prices()
+    if trade:
+        found = client.trade(*given)
     for one in found.values():
         typer.echo(f"{one['symbol']:<12} mark {one['mark']:<14} index {one['index']:<14} last {one['last'] or 'none'}")
 

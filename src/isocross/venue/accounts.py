@@ -78,8 +78,16 @@ class Accounts:
         checked_name(name)
         if name in self._by_name:
             raise InputError(f"account {name!r}: is there already")
-        row = max(self._reserved, *self._by_row, FIRST_ACCOUNT - 1) + 1
-        return self._keep(Account(row, name, _new_key(), secrets.token_hex(_KEY_BYTES)))
+        return self._keep(Account(self._next_row(), name, _new_key(), secrets.token_hex(_KEY_BYTES)))
+
+    def reserve_next(self) -> int:
+        """A row for an account of the market's own, which nobody has keys for."""
+        row = self._next_row()
+        self.reserve(row)
+        return row
+
+    def _next_row(self) -> int:
+        return max(self._reserved, *self._by_row, FIRST_ACCOUNT - 1) + 1
 
     def reserve(self, row: int) -> None:
         """Accounts to come have rows behind this one: it is the market's own."""

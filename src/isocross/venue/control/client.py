@@ -75,6 +75,14 @@ class ControlClient:
         body = {"prices": _texts(prices), "depth": None if depth is None else str(depth)}
         return {one["symbol"]: one for one in self.call("POST", "/prices", body)}
 
+    def trade(self, *symbols: str) -> dict[str, dict[str, Any]]:
+        """Have somebody trade the least order in each contract (in all, where none is named): the last price is then the book's.
+
+        Manual markets: `set_prices` moves marks and book; a stop by the last price waits for a trade.
+        """
+        found = self.call("POST", "/trades", {"symbols": list(symbols) or None})
+        return {one["symbol"]: one for one in found}
+
     def funding(self, *, settles_now: bool = False, **rates: Amount) -> dict[str, dict[str, Any]]:
         """Set funding rates by hand (0.0001 is 0.01 %), or settle at them now."""
         found = self.call("POST", "/funding", {"rates": _texts(rates), "settles_now": settles_now})

@@ -9,8 +9,11 @@ from decimal import Decimal
 
 import msgspec
 
+from ...codes import CommandKind, PositionSide
 from ...errors import InputError
-from ...market.commands import settlement
+from ...exchange import Exchange
+from ...market.commands import market_order, settlement
+from ...market.source import FLOW_DEPOSIT_E8
 from ...units import ONE_E8
 from .forms import Given, Money, accepted, e8, text
 from .place import Place
@@ -35,6 +38,12 @@ class NewPrices(msgspec.Struct, forbid_unknown_fields=True):
 
     prices: dict[str, Given]
     depth: Given | None = _WHOLE
+
+
+class NewTrades(msgspec.Struct, forbid_unknown_fields=True):
+    """Contracts in which somebody trades; null: all of them."""
+
+    symbols: list[str] | None = None
 
 
 class NewRates(msgspec.Struct, forbid_unknown_fields=True):
@@ -78,6 +87,47 @@ def set_prices(place: Place, request: NewPrices) -> list[Price]:
     for done in core.apply_many(place.world.prices.move(given, depth)):
         accepted(done)
     return read_prices(place)
+
+
+@endpoint("POST", "/trades", request=NewTrades, answer=list[Price], of_world=True)
+def trade(place: Place, request: NewTrades) -> list[Price]:
+    """Have somebody trade the least order at market, so that the last price is the book's and stops by it need not wait."""
+    _check_manual(place, "trades")
+    core = place.world.core
+    names = core.symbols if request.symbols is None else request.symbols
+    rows = [core.exchange.symbol_row(name) for name in names]
+    flow = _flow_account(place)
+    for row in rows:
+        held = core.exchange.position(flow, row, PositionSide.BOTH).lots
+        lots = -held or _least_lots(core.exchange, row)  # what it bought it sells the next time
+        accepted(core.apply_many([market_order(flow, row, lots)])[0])
+    return read_prices(place)
+
+
+def _least_lots(exchange: Exchange, row: int) -> int:
+    """A tenth above the least order, so that it is enough wherever in the book it trades."""
+    rules = exchange.rules(row)
+    lot_value_e8 = max(1, int(rules.value_e8(1, exchange.mark_e8(row))))
+    return -(-rules.min_notional_e8 * 11 // 10 // lot_value_e8) + 1
+
+
+def _flow_account(place: Place) -> int:
+    """The account that trades where nobody else does: the market's own, opened when it is first asked for."""
+    world, core = place.world, place.world.core
+    row = world.settings.flow_account
+    if row is None:
+        row = world.settings.flow_account = core.accounts.reserve_next()
+        world.keep_settings()  # before it is there: its row is nobody else's
+    table = core.exchange.table("accounts")
+    if row >= len(table) or not table["is_open"][row]:
+        opening = [(CommandKind.CREATE_ACCOUNT, {"account": row})]
+        opening += [
+            (CommandKind.DEPOSIT, {"account": row, "asset": asset, "amount_e8": FLOW_DEPOSIT_E8})
+            for asset in range(len(core.exchange.assets))
+        ]
+        for done in core.apply_many(opening):
+            accepted(done)
+    return row
 
 
 @endpoint("POST", "/funding", request=NewRates, answer=list[Price], of_world=True)
