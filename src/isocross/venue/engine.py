@@ -46,6 +46,11 @@ class Engine(Protocol):
         """Commands applied."""
         ...
 
+    @property
+    def durable_position(self) -> int:
+        """Commands committed, or never to be lost while the process lives."""
+        ...
+
     def apply(self, commands: np.ndarray) -> Applied:
         """Apply whole commands now."""
         ...
@@ -79,6 +84,11 @@ class EphemeralExchange:
             asyncio.get_running_loop().call_soon(self._commit)
         return Applied(self.position, done.results, done.events)
 
+    @property
+    def durable_position(self) -> int:
+        """All that is applied."""
+        return self.position
+
     def settle(self) -> None:
         """Commit what has gathered in this turn of the loop."""
         self._commit()
@@ -88,8 +98,9 @@ class EphemeralExchange:
 
     def _commit(self) -> None:
         self._is_due = False
+        position = self.position  # a listener may apply more: that is committed later
         for listener in self.committed:
-            listener(self.position)
+            listener(position)
 
 
 class EphemeralGate:

@@ -30,7 +30,7 @@ from .clock import VenueClock
 from .engine import Engine, EphemeralExchange, EphemeralGate, Gate
 from .order_life import OrderLives
 from .told import Listener, told_of
-from .turns import Sender, answer, fail, placed_in
+from .turns import Placed, Sender, answer, fail, placed_in
 
 if TYPE_CHECKING:
     from .readmodels.amendments import Amendments
@@ -92,6 +92,7 @@ class VenueCore:
         self.timekeeper: Timekeeper | None = None
         self.models: ReadModels  # set by themselves
         self._unsent: list[tuple[bytes, Sender]] = []  # of this turn of the loop
+        self._is_held = False  # nothing that was sent is applied just now
         self._untold: deque[_Untold] = deque()
         self._models: list[Listener] = []
         self._listeners: list[Listener] = []
@@ -102,7 +103,7 @@ class VenueCore:
     def ephemeral(cls, engine: EphemeralExchange, clock: VenueClock, accounts: Accounts | None = None) -> VenueCore:
         """In memory alone, in the thread of the running loop."""
         told: list[VenueCore] = []
-        engine.committed.append(lambda position: told[0]._tell(position))  # before the gate hears of it
+        engine.committed.append(lambda position: told[0]._reached(position))  # before the gate hears of it
         core = cls(engine, EphemeralGate(engine), engine.history, clock, accounts or Accounts())
         told.append(core)
         return core
@@ -115,7 +116,7 @@ class VenueCore:
         def tell(position: int, failure: StatusUnknownError | None) -> None:
             """Before the gate lets anybody pass."""
             if failure is None:
-                told[0]._tell(position)
+                told[0]._reached(position)
             else:
                 told[0]._fail(failure)
 
@@ -225,7 +226,7 @@ class VenueCore:
 
     def _apply_sent(self) -> None:
         """At the end of a turn of the loop, or when what was applied before is told."""
-        if self._untold or not self._unsent:
+        if self._is_held or self._untold or not self._unsent:
             return
         records, senders = map(list, zip(*self._unsent, strict=True))
         self._unsent.clear()
@@ -290,43 +291,59 @@ class VenueCore:
         self._models.append(model)
 
     def settle(self) -> None:
-        """Hold everything up until all that is applied is committed, and told. Errors  StatusUnknownError."""
-        self._engine.settle()
-        self._tell(self._engine.position)
+        """Hold everything up until all that is applied is committed, and told. Errors  StatusUnknownError.
+
+        What was sent and is not applied yet stays so until the caller is done: a world that is copied here is whole.
+        """
+        self._is_held = True
+        try:
+            self._engine.settle()
+            self._reached(self._engine.position)
+            while self._untold:  # a listener applied something
+                self._engine.settle()
+                self._reached(self._engine.position)
+        finally:
+            self._is_held = False
+            if self._unsent:
+                asyncio.get_running_loop().call_soon(self._apply_sent)
 
     def close(self) -> None:
         """Commit what is left and let go of the data folder."""
-        self._fail_unsent(StatusUnknownError("the venue has ended"))
+        ended = StatusUnknownError("the venue has ended")
+        self._fail_unsent(ended)
         self._engine.close()
-        self._tell(self._engine.position)
-        self._fail(StatusUnknownError("the venue has ended"))
+        self._reached(self._engine.durable_position)
+        self._fail(ended)
 
-    def _tell(self, position: int) -> None:
+    def _reached(self, position: int) -> None:
+        """So many commands are committed: tell of them, send what has gathered meanwhile on its way, answer."""
         parts = []
         while self._untold and self._untold[0].position <= position:
             parts.append(self._untold.popleft())
-        if not parts:
-            return
+        try:
+            placed = self._tell(parts) if parts else {}
+        except BaseException as bug:
+            for part in parts:
+                fail(part.senders, bug)
+            raise
+        finally:
+            self._apply_sent()
+        for part in parts:
+            if part.senders:
+                answer(part.senders, part.commands, part.applied.results, placed)
+
+    def _tell(self, parts: list[_Untold]) -> dict[int, Placed]:
+        """Tell everybody; the orders that senders placed."""
         if len(parts) == 1:
             _, commands, (_, results, events), _ = parts[0]
         else:
             commands = joined([part.commands for part in parts])
             results = joined([part.applied.results for part in parts])
             events = joined([part.applied.events for part in parts])
-        try:
-            told = told_of(self.lives, commands, results, events, parts[-1].position)
-            for listener in (*self._models, *self._listeners):
-                listener(told)
-        except BaseException as bug:
-            for part in parts:
-                fail(part.senders, bug)
-            self._apply_sent()
-            raise
-        self._apply_sent()
-        placed = placed_in(told.orders) if any(part.senders for part in parts) else {}
-        for part in parts:
-            if part.senders:
-                answer(part.senders, part.commands, part.applied.results, placed)
+        told = told_of(self.lives, commands, results, events, parts[-1].position)
+        for listener in (*self._models, *self._listeners):
+            listener(told)
+        return placed_in(told.orders) if any(part.senders for part in parts) else {}
 
     def _fail(self, failure: StatusUnknownError) -> None:
         """No other commit will be made."""

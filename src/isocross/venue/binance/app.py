@@ -137,8 +137,9 @@ class BinanceApp:
                 answer = endpoint.handler(self.desk, account, request)
                 if endpoint.sends:
                     return await answer
-            except WireRefusalError:
-                await core.gate.passed(core.position)  # a refusal is told after its commit too
+            except WireRefusalError as refusal:
+                if not refusal.is_committed:
+                    await core.gate.passed(core.position)  # a refusal is told after what it saw is on disk, too
                 raise
             await core.gate.passed(core.position)
             return answer

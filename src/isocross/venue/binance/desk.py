@@ -131,7 +131,9 @@ class Desk:
         """Send a command with all that comes in this turn; returns when it is committed. Errors  what the engine refuses, as this wire says it."""
         outcome = await self.core.send(kind, fields, client_id)
         if outcome.refusal is not Refusal.NONE:
-            raise wire_refusal(outcome.refusal)
+            refusal = wire_refusal(outcome.refusal)
+            refusal.is_committed = True
+            raise refusal
         return outcome
 
     # ---- read models

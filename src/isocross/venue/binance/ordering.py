@@ -242,13 +242,15 @@ def _on_grid(number: Decimal, grid_e8: int, decimals: int, off_the_grid: int) ->
 
 def refused_order(desk: Desk, placing: Placing, refusal: WireRefusalError) -> WireRefusalError:
     """A refusal of the engine in the words that fit this order."""
-    rules = desk.rules[placing.symbol]
+    fitting = refusal
     if refusal.code == -4164:
-        return refuse(-4164, format_e8(rules.min_notional_e8))
-    if refusal.code == -2025 and placing.kind == CommandKind.PLACE_CONDITIONAL:
-        return refuse(-4045)
-    if refusal.code == -1112:  # there is a book, and all of it lies too far from the mark
+        fitting = refuse(-4164, format_e8(desk.rules[placing.symbol].min_notional_e8))
+    elif refusal.code == -2025 and placing.kind == CommandKind.PLACE_CONDITIONAL:
+        fitting = refuse(-4045)
+    elif refusal.code == -1112:
+        refusal.is_committed = False  # what decides is the book as it is now
         side = "asks" if placing.fields["side"] == Side.BUY else "bids"
-        if desk.exchange.book(placing.symbol, 1)[side]:
-            return refuse(-4131)
-    return refusal
+        if desk.exchange.book(placing.symbol, 1)[side]:  # there is one, and all of it lies too far from the mark
+            fitting = refuse(-4131)
+    fitting.is_committed = refusal.is_committed
+    return fitting

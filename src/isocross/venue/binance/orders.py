@@ -99,19 +99,21 @@ def test_order(desk: Desk, account: int, request: NewOrder) -> dict[str, Any]:
 
 
 async def in_batch(
-    elements: Sequence[Any], most: int, one: Callable[[Any], Coroutine[Any, Any, dict[str, Any]]]
+    desk: Desk, elements: Sequence[Any], most: int, one: Callable[[Any], Coroutine[Any, Any, dict[str, Any]]]
 ) -> list[Any]:
     """Each element's answer in its place, an error where it was refused. All of them are sent in one turn, in order."""
     if not 0 < len(elements) <= most:
         raise refuse(-4082)
-    found = await asyncio.gather(*(_or_error(one(element)) for element in elements))
+    found = await asyncio.gather(*(_or_error(desk, one(element)) for element in elements))
     return list(found)
 
 
-async def _or_error(answering: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+async def _or_error(desk: Desk, answering: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
     try:
         return await answering
     except WireRefusalError as refusal:
+        if not refusal.is_committed:
+            await desk.core.gate.passed(desk.core.position)
         return {"code": refusal.code, "msg": refusal.text}
     except InputError:  # a number that fits no command
         unfit = refuse(-1130, "parameters")
@@ -132,7 +134,7 @@ async def new_orders(desk: Desk, account: int, request: Batch) -> list[Any]:
     async def one(element: dict[str, str]) -> dict[str, Any]:
         return await new_order(desk, account, read(NewOrder, element))
 
-    return await in_batch(request.batch_orders, BATCH_MAX, one)
+    return await in_batch(desk, request.batch_orders, BATCH_MAX, one)
 
 
 # ---- finding
@@ -254,7 +256,7 @@ async def cancel_orders(desk: Desk, account: int, request: ManyOrders) -> list[A
     if not wanted:
         raise WireRefusalError(-1102, BOTH_EMPTY % ("orderIdList", "origClientOrderIdList"))
     return await in_batch(
-        wanted, CANCEL_BATCH_MAX, lambda one: cancel_order(desk, account, OneOrder(symbol=request.symbol, **one))
+        desk, wanted, CANCEL_BATCH_MAX, lambda one: cancel_order(desk, account, OneOrder(symbol=request.symbol, **one))
     )
 
 
@@ -334,4 +336,4 @@ async def change_orders(desk: Desk, account: int, request: Batch) -> list[Any]:
     async def one(element: dict[str, str]) -> dict[str, Any]:
         return await change_order(desk, account, read(ChangeOrder, element))
 
-    return await in_batch(request.batch_orders, BATCH_MAX, one)
+    return await in_batch(desk, request.batch_orders, BATCH_MAX, one)

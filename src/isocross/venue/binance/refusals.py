@@ -10,11 +10,12 @@ from ...codes import Refusal
 
 
 class WireRefusalError(Exception):
-    """An answer with a code: `{"code": …, "msg": …}`."""
+    """An answer with a code: `{"code": …, "msg": …}`. `is_committed`: it rests on nothing that is not on disk."""
 
     def __init__(self, code: int, text: str, status: int = 400) -> None:
         super().__init__(text)
         self.code, self.text, self.status = code, text, status
+        self.is_committed = False
 
 
 TEXTS = {

@@ -22,7 +22,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ...errors import ExchangeError, PoisonedError, RefusedError, StatusUnknownError
+from ...errors import ExchangeError, JournalError, PoisonedError, RefusedError, StatusUnknownError
 from ..accounts import Account
 from ..control.twins import TwinRoom
 from ..guard import Receive, Scope, Send
@@ -144,7 +144,7 @@ class PageApp:
             response = _json({"error": "page.ending", "message": "the venue ends"}, 503)
         except RefusedError as refusal:
             response = _json({"error": "refused", "message": str(refusal)}, 409)
-        except (PoisonedError, StatusUnknownError) as error:
+        except (PoisonedError, StatusUnknownError, JournalError) as error:
             response = _json({"error": error.code, "message": str(error)}, 503)
         except KeyError as missing:
             response = _json({"error": "page.missing", "message": str(missing.args[0])}, 404)
