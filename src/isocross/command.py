@@ -31,7 +31,7 @@ assert _PACK.size <= COMMAND.itemsize
 assert [COMMAND.fields[n][1] for n in COMMAND_FIELDS] == [  # type: ignore[index]
     struct.calcsize("<" + "".join(_CODES[COMMAND[m].str[1:]] for m in COMMAND_FIELDS[:i])) for i in range(len(COMMAND_FIELDS))
 ], "the record has no padding between fields"
-CommandRow = namedtuple("CommandRow", COMMAND_FIELDS)  # type: ignore[misc]
+CommandRow = namedtuple("CommandRow", COMMAND_FIELDS)  # type: ignore[misc]  # a COMMAND row as plain integers
 _DEFAULTS = [0] * len(COMMAND_FIELDS)
 _DEFAULTS[_FIELD_INDEX["symbol"]] = NO_ROW
 _KIND = _FIELD_INDEX["kind"]
@@ -102,13 +102,7 @@ def pack_batch(commands: Sequence[tuple[CommandKind, dict[str, Any]]], time_ms: 
     return packed
 
 
-_TEXT_FIELDS = (
-    "amount_e8",
-    "index_e8",
-    "mark_e8",
-    "mid_e8",
-    "rate_e8",
-)  # 40 bytes in a row, of a record behind an order
+_TEXT_FIELDS = ("amount_e8", "index_e8", "mark_e8", "mid_e8", "rate_e8")  # 40 bytes in a row, of a record behind an order
 _CLIENT_ID = re.compile(f"[ -~]{{1,{CLIENT_ID_BYTES_MAX}}}")
 assert 8 * len(_TEXT_FIELDS) >= CLIENT_ID_BYTES_MAX
 
@@ -147,6 +141,14 @@ def canonical(commands: np.ndarray) -> np.ndarray:
     copied = np.frombuffer(bytearray(commands.tobytes()), dtype=np.uint8).reshape(len(commands), COMMAND.itemsize)
     copied[:, _PACK.size :] = 0
     return copied.reshape(-1).view(COMMAND)
+
+
+def last_head(commands: np.ndarray) -> int:
+    """The row of the last command's header among COMMAND records of whole commands."""
+    row = len(commands) - 1
+    while commands["kind"].item(row) == CommandKind.CONTINUATION:
+        row -= 1
+    return row
 
 
 def joined(parts: Sequence[np.ndarray]) -> np.ndarray:

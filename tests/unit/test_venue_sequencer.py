@@ -197,6 +197,15 @@ def limit(side: Side, price_ticks: int, account: int = 2, lots: int = 60) -> dic
     }
 
 
+def fill_the_disk(core: VenueCore) -> None:
+    """No commit is made from now on."""
+
+    def failing(groups: object) -> None:
+        raise OSError("no space left on device")
+
+    core.engine._writer._store.append = failing  # type: ignore[attr-defined]
+
+
 def begin(core: VenueCore) -> None:
     fund(core, 2)
     fund(core, 3)
@@ -276,11 +285,7 @@ def test_senders_are_told_when_the_disk_fails_and_nobody_waits_for_ever(tmp_path
         with venue_core("journaled", tmp_path) as core:
             begin(core)
             await core.gate.passed()
-
-            def failing(groups: object) -> None:
-                raise OSError("no space left on device")
-
-            core.engine._writer._store.append = failing  # type: ignore[attr-defined]
+            fill_the_disk(core)
             first = core.send(CommandKind.PLACE_ORDER, limit(Side.SELL, 1_000))
             await asyncio.sleep(0)
             behind = core.send(CommandKind.PLACE_ORDER, limit(Side.SELL, 1_001))  # waits for the commit of the first
@@ -352,11 +357,7 @@ def test_an_end_with_a_failed_commit_promises_nobody_anything(tmp_path: Path) ->
         with venue_core("journaled", tmp_path) as core:
             begin(core)
             await core.gate.passed()
-
-            def failing(groups: object) -> None:
-                raise OSError("no space left on device")
-
-            core.engine._writer._store.append = failing  # type: ignore[attr-defined]
+            fill_the_disk(core)
             sent = core.send(CommandKind.PLACE_ORDER, limit(Side.SELL, 1_000))
             await asyncio.sleep(0)
         with pytest.raises(StatusUnknownError):
@@ -391,11 +392,7 @@ def test_a_batch_that_is_refused_before_it_is_sent_waits_for_what_it_saw(tmp_pat
             await core.gate.passed()
             core.models = ReadModels(core)
             app = BinanceApp(core)
-
-            def failing(groups: object) -> None:
-                raise OSError("no space left on device")
-
-            core.engine._writer._store.append = failing  # type: ignore[attr-defined]
+            fill_the_disk(core)
             core.apply(CommandKind.SET_POSITION_MODE, account=2, position_mode=PositionMode.HEDGE)
             order = {"symbol": core.symbols[0], "side": "BUY", "type": "MARKET", "quantity": "1", "reduceOnly": "true"}
             batch = read(Batch, {"batchOrders": json.dumps([order])})

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..codes import CommandKind
-from ..command import COMMAND
+from ..command import COMMAND, last_head
 
 RECORDS_MAX = 16_384  # of one group, but for a single command that is longer
 HASH_BYTES = 32
@@ -121,9 +121,7 @@ class Lived:
 def group_of(before: Point, outcome: Outcome, lived: Sequence[Lived]) -> Group:
     """The next group behind a place, of everything that was lived there, in order."""
     commands = np.frombuffer(b"".join(part.commands for part in lived), dtype=COMMAND)
-    last = len(commands) - 1
-    while commands["kind"].item(last) == CommandKind.CONTINUATION:
-        last -= 1
+    last = last_head(commands)
     for part in lived:
         outcome = outcome.after(part.results, len(part.events), event_sum(part.events))
     facts = (

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..codes import CommandKind, EventKind
+from ..codes import EventKind
+from ..command import last_head
 from ..event import Event, rows_of
 from .client_ids import client_ids_in
 from .fills import Fill, fills_in
@@ -72,9 +73,7 @@ Listener = Callable[[Told], None]
 
 def told_of(lives: OrderLives, commands: np.ndarray, results: np.ndarray, events: np.ndarray, position: int) -> Told:
     """What was committed, with what it says of orders and fills."""
-    last = len(commands) - 1
-    while commands["kind"].item(last) == CommandKind.CONTINUATION:
-        last -= 1
+    last = last_head(commands)
     rows, levels, event_kinds = _rows_in(events)
     changes = lives.walk(commands, rows, client_ids_in(commands))
     return Told(

@@ -16,9 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..codes import CommandKind, Refusal
-from ..event import Event
 from ..limits import ORDER_IDS_PER_COMMAND
-from .order_life import OrderRecord
+from .order_life import Change, OrderRecord
 
 _REFUSALS = {int(refusal): refusal for refusal in Refusal}
 
@@ -42,7 +41,7 @@ Placed = tuple[OrderRecord | None, OrderRecord | None]
 _NO_ORDER: Placed = (None, None)
 
 
-def placed_in(orders: Iterable[tuple[Event, OrderRecord]]) -> dict[int, Placed]:
+def placed_in(orders: Iterable[Change]) -> dict[int, Placed]:
     """Of every order that some commands placed: as it was accepted, and as its own command left it. By order id."""
     found: dict[int, Placed] = {}
     for event, record in orders:

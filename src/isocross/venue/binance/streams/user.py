@@ -165,9 +165,7 @@ class UserStreams:
         if kind == EventKind.WALLET:
             self._image(account).cross_e8[event.asset] = event.balance_e8
             if event.code == Reason.DELISTED and account in self._pending:
-                self._pending[account].reason = _UPDATE_REASON[
-                    Reason.DELISTED
-                ]  # the position that it settles is told with it
+                self._pending[account].reason = _UPDATE_REASON[Reason.DELISTED]  # the position that it settles is told with it
             update = self._update(account, _UPDATE_REASON.get(Reason(event.code), "ADJUSTMENT"), event.time_ms)
             change = event.amount_e8 if event.code in _IN_CHANGE else 0
             update.changes_e8[event.asset] = update.changes_e8.get(event.asset, 0) + change
